@@ -319,10 +319,8 @@ export class Lan {
     this.#ports.set(`${station.netns} ${interfaceName}`, port);
     const peer = ['peer', 'name', interfaceName, ...(mac === undefined ? [] : ['address', mac])];
     await this.#ip(this.switch, `link add ${port} type veth ${peer.join(' ')} netns ${station.netns}`);
-    await this.#ip(this.switch, `link set ${port} addrgenmode none`);
     await this.#ip(this.switch, `link set ${port} master ${this.#bridges.get(bridge)} up`);
-    const quiet = this.#options.ipv6 && !(station instanceof Sensor) ? '' : 'addrgenmode none';
-    await this.#ip(station, `link set ${interfaceName} ${quiet} up`);
+    await this.#ip(station, `link set ${interfaceName} up`);
     await this.setPort(station.netns, interfaceName, 'up');
   }
 
@@ -348,8 +346,8 @@ export class Lan {
   }
 
   async #make(): Promise<void> {
-    for (const { netns } of [this.switch, this.router]) await run('ip', ['netns', 'add', netns]);
-    await this.#ip(this.router, 'link set lo up');
+    await this.#addNamespace(this.switch.netns, false);
+    await this.#addNamespace(this.router.netns, this.#options.ipv6);
     await this.#bridge(trunk, 'br0');
     await this.attach(this.router, 'eth0', this.#options.routerMac ?? '02:00:5e:00:53:ff');
     await this.#ip(this.router, `address add ${this.routerIp}/24 dev eth0`);
@@ -395,15 +393,22 @@ export class Lan {
     const ageing = name === trunk ? '' : 'ageing_time 0';
     const settings = `stp_state 0 forward_delay 0 mcast_snooping 0 ${ageing}`;
     await this.#ip(this.switch, `link add ${interfaceName} type bridge ${settings}`);
-    await this.#ip(this.switch, `link set ${interfaceName} addrgenmode none up`);
+    await this.#ip(this.switch, `link set ${interfaceName} up`);
     this.#bridges.set(name, interfaceName);
   }
 
-  async #namespace(role: string): Promise<string> {
+  async #namespace(role: 'sensor' | 'client' | 'tagger'): Promise<string> {
     const netns = `${this.#name}${role}${++this.#stationsMade}`;
+    await this.#addNamespace(netns, role === 'client' && this.#options.ipv6);
+    return netns;
+  }
+
+  async #addNamespace(netns: string, ipv6 = false): Promise<void> {
     await run('ip', ['netns', 'add', netns]);
     await run('ip', ['-netns', netns, 'link', 'set', 'lo', 'up']);
-    return netns;
+    // For the interfaces to come; loopback has its ::1 all the same.
+    const noIpv6 = 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6';
+    if (!ipv6) await run('sh', ['-c', noIpv6], { netns });
   }
 
   async #ip(station: Station, command: string): Promise<void> {

@@ -1,0 +1,98 @@
+// The machine's network interfaces, as Linux shows them under /sys/class/net and /proc/net.
+import { readdirSync, readFileSync } from 'node:fs';
+import { type MacAddress, parseMac } from '../devices/mac-address.js';
+
+const SYS = '/sys/class/net';
+/** ARPHRD_ETHER of linux/if_arp.h: Ethernet, and Wi-Fi in its ordinary mode. */
+const ARPHRD_ETHER = 1;
+const IFF_UP = 0x1;
+const IFF_BROADCAST = 0x2;
+const IFF_LOOPBACK = 0x8;
+
+export interface NetworkInterface {
+  readonly name: string;
+  /** Changes when an interface is deleted and made again under the same name. */
+  readonly index: number;
+  readonly mac: MacAddress | null;
+  readonly isEthernet: boolean;
+  readonly isUp: boolean;
+  readonly hasCarrier: boolean;
+  /** How often the link went down or up since the interface exists: shows a flap that is over before we look. */
+  readonly carrierChanges: number;
+  readonly hasBroadcast: boolean;
+  readonly isLoopback: boolean;
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    // Gone, or not readable while the interface is down (carrier answers EINVAL): both mean "no".
+    return null;
+  }
+}
+
+/** The interface as it is now; null when there is none of that name. */
+export function readInterface(name: string): NetworkInterface | null {
+  if (name === '' || name.includes('/') || name.startsWith('.')) return null;
+  const index = read(`${SYS}/${name}/ifindex`);
+  if (index === null) return null;
+  const flags = Number(read(`${SYS}/${name}/flags`) ?? 0);
+  return {
+    name,
+    index: Number(index),
+    mac: parseMac(read(`${SYS}/${name}/address`) ?? ''),
+    isEthernet: Number(read(`${SYS}/${name}/type`)) === ARPHRD_ETHER,
+    isUp: (flags & IFF_UP) !== 0,
+    hasCarrier: read(`${SYS}/${name}/carrier`) === '1',
+    carrierChanges: Number(read(`${SYS}/${name}/carrier_changes`) ?? 0),
+    hasBroadcast: (flags & IFF_BROADCAST) !== 0,
+    isLoopback: (flags & IFF_LOOPBACK) !== 0,
+  };
+}
+
+/** All interfaces, in the order of their names. */
+export function listInterfaces(): NetworkInterface[] {
+  let names: string[] = [];
+  try {
+    names = readdirSync(SYS);
+  } catch {
+    // Not Linux, or /sys is not there: no interface can be told.
+  }
+  return names
+    .sort()
+    .map(readInterface)
+    .filter((one) => one !== null);
+}
+
+/** Addresses of this machine's own interfaces: what they send is nobody's visit. */
+export function ownMacs(): Set<MacAddress> {
+  return new Set(listInterfaces().flatMap(({ mac }) => (mac === null || mac === 0 ? [] : [mac])));
+}
+
+export interface DefaultRoute {
+  readonly interfaceName: string;
+  /** IPv4 address of the gateway as an unsigned 32-bit number; 0 for a route without one, or over IPv6. */
+  readonly gatewayIpv4: number;
+}
+
+/** The default route with the least metric, of IPv4 (/proc/net/route) or else of IPv6; null when there is none. */
+export function defaultRoute(): DefaultRoute | null {
+  const rows = (text: string | null) => (text ?? '').split('\n').map((line) => line.trim().split(/\s+/));
+  const ipv4 = rows(read('/proc/net/route'))
+    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
+    .sort((a, b) => Number(a[6]) - Number(b[6]));
+  const [name, , gateway = '0'] = ipv4[0] ?? [];
+  if (name !== undefined) {
+    // The kernel prints the address as a number of the machine's byte order; all our machines are little-endian.
+    return { interfaceName: name, gatewayIpv4: Buffer.from(gateway.padStart(8, '0'), 'hex').readUInt32LE() };
+  }
+  const ipv6 = rows(read('/proc/net/ipv6_route'))
+    .filter(
+      ([destination, prefix, , , , , , , , device]) =>
+        /^0+$/.test(destination ?? '') && prefix === '00' && device !== 'lo',
+    )
+    .sort((a, b) => Number.parseInt(a[5] ?? '0', 16) - Number.parseInt(b[5] ?? '0', 16));
+  const ipv6Name = ipv6[0]?.[9];
+  return ipv6Name === undefined ? null : { interfaceName: ipv6Name, gatewayIpv4: 0 };
+}

@@ -1,0 +1,91 @@
+// Which devices are equipment and never visitors: rules by MAC or prefix, by vendor and by host name.
+import { type MacAddress, macDigits, parseMac } from './mac-address.js';
+
+interface MacRule {
+  /** Lower-case digits every ignored address starts with: 2 to 12 of them. */
+  readonly digits: string;
+  readonly written: string;
+}
+
+interface NameRule {
+  readonly pattern: RegExp;
+  readonly written: string;
+}
+
+export interface IgnoreRules {
+  readonly macs: readonly MacRule[];
+  readonly vendors: readonly NameRule[];
+  readonly hostnames: readonly NameRule[];
+}
+
+export const NO_IGNORE_RULES: IgnoreRules = { macs: [], vendors: [], hostnames: [] };
+
+/** A whole MAC in any notation, or the first one to five octets separated by `:` or `-`. */
+function parseMacRule(written: string): MacRule | null {
+  const mac = parseMac(written);
+  if (mac !== null) return { digits: macDigits(mac), written };
+  const prefix = written.toLowerCase().replace(/[:-]\*?$/, '');
+  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){0,4}$/.test(prefix)) return null;
+  return { digits: prefix.replace(/[:-]/g, ''), written };
+}
+
+/** `*` stands for any characters, `?` for one; upper and lower case are the same. */
+function parseNameRule(written: string): NameRule {
+  const escaped = written.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*').replace(/\?/g, '.');
+  return { pattern: new RegExp(`^${escaped}$`, 'isu'), written };
+}
+
+/** Reads rules as they are written in settings. `problems` has a sentence for each one that makes no sense. */
+export function parseIgnoreRules(written: {
+  macs: readonly string[];
+  vendors: readonly string[];
+  hostnames: readonly string[];
+}): { rules: IgnoreRules; problems: string[] } {
+  const problems: string[] = [];
+  const macs: MacRule[] = [];
+  for (const text of written.macs) {
+    const rule = parseMacRule(text);
+    if (rule === null) problems.push(`${JSON.stringify(text)} is not a MAC address or the beginning of one, such as 00:11:22`);
+    else macs.push(rule);
+  }
+  return {
+    rules: { macs, vendors: written.vendors.map(parseNameRule), hostnames: written.hostnames.map(parseNameRule) },
+    problems,
+  };
+}
+
+/**
+ * Adds rules as they are written on a command line: an address or its beginning, else a pattern for vendors and host names.
+ */
+export function withRules(rules: IgnoreRules, written: readonly string[]): IgnoreRules {
+  const macs = [...rules.macs];
+  const names: NameRule[] = [];
+  for (const text of written) {
+    const rule = parseMacRule(text);
+    if (rule === null) names.push(parseNameRule(text));
+    else macs.push(rule);
+  }
+  return { macs, vendors: [...rules.vendors, ...names], hostnames: [...rules.hostnames, ...names] };
+}
+
+/** The reason to ignore this device, as a phrase; null when no rule matches. */
+export function ignoredBecause(
+  rules: IgnoreRules,
+  device: { mac: MacAddress; vendor: string | null; hostname: string | null },
+): string | null {
+  if (rules.macs.length > 0) {
+    const digits = macDigits(device.mac);
+    const rule = rules.macs.find((candidate) => digits.startsWith(candidate.digits));
+    if (rule !== undefined) return `its address matches the ignore rule ${rule.written}`;
+  }
+  const { vendor, hostname } = device;
+  if (vendor !== null) {
+    const rule = rules.vendors.find((candidate) => candidate.pattern.test(vendor));
+    if (rule !== undefined) return `its vendor matches the ignore rule ${rule.written}`;
+  }
+  if (hostname !== null) {
+    const rule = rules.hostnames.find((candidate) => candidate.pattern.test(hostname));
+    if (rule !== undefined) return `its host name matches the ignore rule ${rule.written}`;
+  }
+  return null;
+}

@@ -1,0 +1,27 @@
+// The logger, and how much of a device's identity it may show.
+import { type DestinationStream, type Logger, pino } from 'pino';
+import type { Config } from './config.js';
+import { formatMac, type MacAddress } from './devices/mac-address.js';
+
+export type { Logger } from 'pino';
+
+/** Writes a MAC for a log line: `3c:22:fb:**:**:56` unless LOG_MACS=full. */
+export type MacForLog = (mac: MacAddress) => string;
+
+export function macForLog(setting: Config['logMacs']): MacForLog {
+  return setting === 'full' ? formatMac : (mac) => formatMac(mac).replace(/^(..:..:..):..:..:(..)$/, '$1:**:**:$2');
+}
+
+/** JSON lines; readable text on a terminal. `destination` is for tests. */
+export async function createLogger(level: Config['logLevel'], destination?: DestinationStream): Promise<Logger> {
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } };
+  if (destination !== undefined) return pino(options, destination);
+  if (!process.stdout.isTTY) return pino(options);
+  const { default: pretty } = await import('pino-pretty');
+  const colorize = process.env.NO_COLOR === undefined || process.env.NO_COLOR === '';
+  return pino(options, pretty({ colorize, translateTime: 'SYS:HH:MM:ss', singleLine: true, sync: true }));
+}
+
+function levelName(level: string): { level: string } {
+  return { level };
+}

@@ -1,0 +1,308 @@
+// Wires the stages: capture -> decode -> visits -> devices -> outbox. The same for live interfaces, replays and tests,
+// because everything that touches the world comes in as an argument.
+import type { FrameSource } from './capture/frame-source.js';
+import { decodeFrame } from './decode/frame.js';
+import { formatIpv4 } from './decode/ip-address.js';
+import type { LinkType } from './decode/link-layer.js';
+import { Announcement, type Malformed, Sighting } from './decode/sighting.js';
+import { type Decision, decide } from './devices/decision.js';
+import type { DirectoryView } from './devices/directory.js';
+import type { IgnoreRules } from './devices/ignore-rules.js';
+import type { Infrastructure } from './devices/infrastructure.js';
+import { isRandomised, vendorOf } from './devices/vendor.js';
+import { type FailedCheckin, failedCheckinBody } from './nexudus/failed-checkin.js';
+import type { Outbox, OutboxEntry } from './outbox/outbox.js';
+import { after, type Awaitable, type RegisteredVisit, type Settlement, type VisitRegister, visitId } from './visits/visit-register.js';
+import { type Visit, VisitTracker } from './visits/visit-tracker.js';
+
+/** After the register or the outbox failed, a visit is tried again this much later. */
+const RETRY_MS = 2_000;
+/** Visits that wait for a register, an outbox or a directory; past this the oldest that is over is given up, and counted. */
+const MOST_WAITING = 10_000;
+const STOP_WITHIN_MS = 5_000;
+
+/** Live, gaps and delays run on a clock that never jumps; in a replay time is the capture's own. */
+export type Time = { readonly kind: 'live'; readonly steadyMs: () => number } | { readonly kind: 'replay' };
+
+export interface MonitorSettings {
+  readonly businessId: number;
+  readonly gapMs: number;
+  readonly settleMs: number;
+  readonly reportAgainAfterMs: number;
+  readonly ignore: IgnoreRules;
+  readonly reportInactive: boolean;
+  readonly timeZone: string | null;
+}
+
+/** What became of a visit so far. */
+export interface VisitReport {
+  readonly visit: Visit;
+  /** Null until the visit is in the register. */
+  startMs: number | null;
+  decision: Decision | null;
+  settlement: Settlement | null;
+  checkin: FailedCheckin | null;
+}
+
+/** Hears what the pipeline does, for logs, metrics and output. Every call is synchronous and must not throw. */
+export interface MonitorListener {
+  onDecision?(report: VisitReport): void;
+  onEnded?(report: VisitReport): void;
+  /** The register or the outbox failed; the visit will be tried again. */
+  onTrouble?(error: unknown): void;
+  /** A visit was given up because too many wait. */
+  onGivenUp?(report: VisitReport): void;
+}
+
+export interface MonitorEdges {
+  readonly source: FrameSource;
+  readonly time: Time;
+  readonly directory: DirectoryView;
+  readonly infrastructure: Infrastructure;
+  readonly register: VisitRegister;
+  readonly outbox: Pick<Outbox, 'add'>;
+  readonly listener: MonitorListener;
+}
+
+export interface MonitorCounts {
+  frames: number;
+  sightings: number;
+  malformed: number;
+  readonly malformedBy: Map<Malformed, number>;
+  givenUp: number;
+}
+
+export interface Monitor {
+  readonly counts: MonitorCounts;
+  readonly tracker: VisitTracker;
+  /** Resolves when the source has ended and every visit was handed over (live: at most 5 s after `stop`). */
+  readonly finished: Promise<void>;
+  /** How many visits wait for the register, the outbox or the directory. */
+  waiting(): number;
+  reportOf(visit: Visit): VisitReport | undefined;
+  /** The directory was loaded for the first time: visits that were pending are decided. */
+  directoryLoaded(): void;
+  stop(): void;
+}
+
+/** A report with what the monitor needs to work on it. */
+interface Case extends VisitReport {
+  /** The register or the outbox is being asked. */
+  busy: boolean;
+  /** News came meanwhile. */
+  again: boolean;
+  /** The register or the outbox could not be reached. */
+  failed: boolean;
+  /** The visit is over. */
+  ended: boolean;
+}
+
+/** Starts the pipeline. Errors of the source reject `finished`. */
+export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Monitor {
+  const { source, time, register, outbox, listener } = edges;
+  const counts: MonitorCounts = { frames: 0, sightings: 0, malformed: 0, malformedBy: new Map(), givenUp: 0 };
+  const sighting = new Sighting();
+  const announcement = new Announcement();
+  const cases = new Map<Visit, Case>();
+  /** Cases that are not settled yet although they came to the register once. */
+  const unsettled = new Set<Case>();
+  let timer: NodeJS.Timeout | undefined;
+  let retryTimer: NodeJS.Timeout | undefined;
+  let timerMs = Number.POSITIVE_INFINITY;
+  let latestMs = Number.NEGATIVE_INFINITY;
+
+  const tracker = new VisitTracker(
+    { gapMs: settings.gapMs, settleMs: settings.settleMs },
+    {
+      onActive(visit) {
+        let one = cases.get(visit);
+        if (one === undefined) {
+          one = { visit, startMs: null, decision: null, settlement: null, checkin: null, busy: false, again: false, failed: false, ended: false };
+          cases.set(visit, one);
+        }
+        if (one.busy) one.again = true;
+        else enter(one);
+      },
+      onEnded(visit) {
+        const one = cases.get(visit);
+        if (one === undefined) return;
+        one.ended = true;
+        if (!one.busy && !unsettled.has(one)) close(one);
+      },
+    },
+  );
+
+  function close(one: Case): void {
+    cases.delete(one.visit);
+    listener.onEnded?.(one);
+  }
+
+  /** Enters a visit's news in the register, and decides about it when nobody has. */
+  function enter(one: Case): void {
+    one.busy = true;
+    one.again = false;
+    one.failed = false;
+    try {
+      const { mac, firstMs, lastMs } = one.visit;
+      const done = after(register.sight(mac, firstMs, lastMs), (registered) => settle(one, registered));
+      if (done instanceof Promise) {
+        wait(one);
+        done.then(() => leave(one), (error: unknown) => fail(one, error));
+      } else leave(one);
+    } catch (error) {
+      fail(one, error);
+    }
+  }
+
+  function leave(one: Case): void {
+    one.busy = false;
+    if (one.settlement !== null) unsettled.delete(one);
+    if (one.again) enter(one);
+    else if (one.ended && !unsettled.has(one)) close(one);
+  }
+
+  function fail(one: Case, error: unknown): void {
+    one.busy = false;
+    one.failed = true;
+    wait(one);
+    listener.onTrouble?.(error);
+    retryTimer ??= setTimeout(retryFailed, RETRY_MS);
+  }
+
+  function retryFailed(): void {
+    retryTimer = undefined;
+    for (const one of [...unsettled]) if (one.failed && !one.busy) enter(one);
+  }
+
+  /** Keeps a case that is not settled, within bounds: those whose device is still there are never given up. */
+  function wait(one: Case): void {
+    unsettled.add(one);
+    if (unsettled.size <= MOST_WAITING) return;
+    for (const candidate of unsettled) {
+      if (!candidate.ended || candidate.busy) continue;
+      unsettled.delete(candidate);
+      counts.givenUp++;
+      listener.onGivenUp?.(candidate);
+      close(candidate);
+      return;
+    }
+  }
+
+  function settle(one: Case, registered: RegisteredVisit): Awaitable<void> {
+    const { visit } = one;
+    one.startMs = registered.startMs;
+    if (one.settlement !== null) return;
+    const decision = decide({ mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0 }, { ...settings, ...edges });
+    const isNew = one.decision?.kind !== decision.kind;
+    one.decision = decision;
+    if (registered.settlement !== null) {
+      // Another sensor, or this one before a restart, has settled it: nothing to do but to know.
+      one.settlement = registered.settlement;
+      if (isNew) listener.onDecision?.(one);
+      return;
+    }
+    if (decision.kind === 'pending') {
+      wait(one);
+      if (isNew) listener.onDecision?.(one);
+      return;
+    }
+    const settlement = settlementOf(decision, registered);
+    const added = settlement === 'reported' ? outbox.add(entryFor(one, registered.startMs, decision)) : undefined;
+    return after(added, () =>
+      after(register.settle(visit.mac, registered.startMs, settlement), () => {
+        one.settlement = settlement;
+        listener.onDecision?.(one);
+      }),
+    );
+  }
+
+  function settlementOf(decision: Decision, { startMs, lastReportedMs }: RegisteredVisit): Settlement {
+    if (decision.kind !== 'unrecognised') return decision.kind === 'ignored' ? 'ignored' : 'recognised';
+    const isTooSoon = lastReportedMs !== null && startMs - lastReportedMs < settings.reportAgainAfterMs;
+    return isTooSoon ? 'spaced' : 'reported';
+  }
+
+  function entryFor(one: Case, startMs: number, decision: Decision): OutboxEntry {
+    const { visit } = one;
+    const { owner } = decision;
+    const ipv4 = visit.ipv4s.at(-1) ?? 0;
+    one.checkin = failedCheckinBody(
+      {
+        businessId: settings.businessId,
+        mac: visit.mac,
+        startMs,
+        vendor: vendorOf(visit.mac),
+        randomised: isRandomised(visit.mac),
+        hostname: visit.hostname,
+        ip: ipv4 === 0 ? (visit.ipv6s.at(-1) ?? null) : formatIpv4(ipv4),
+        via: visit.via,
+        ...(owner?.kind === 'coworker' ? { inactive: { coworkerId: owner.id, name: owner.name, reason: decision.reason } } : {}),
+      },
+      settings.timeZone,
+    );
+    const id = visitId(settings.businessId, visit.mac, startMs);
+    return { id, mac: visit.mac, ipv4, hostname: visit.hostname, checkin: one.checkin, sent: false };
+  }
+
+  function onFrame(frame: Buffer, length: number, eventMs: number, linkType: LinkType): void {
+    counts.frames++;
+    const verdict = decodeFrame(frame, length, linkType, sighting, announcement);
+    const steadyMs = time.kind === 'live' ? time.steadyMs() : eventMs;
+    if (time.kind === 'replay') {
+      // A capture that goes back in time by more than a gap is another recording: what was open is over.
+      if (eventMs < latestMs - settings.gapMs) tracker.flush();
+      latestMs = eventMs;
+    }
+    if (verdict === 'sighting') {
+      counts.sightings++;
+      tracker.observe(sighting, eventMs, steadyMs);
+    } else if (verdict !== 'other') {
+      counts.malformed++;
+      counts.malformedBy.set(verdict, (counts.malformedBy.get(verdict) ?? 0) + 1);
+      return;
+    }
+    if (!announcement.isEmpty) edges.infrastructure.learn(announcement);
+    tracker.advance(steadyMs);
+    if (time.kind === 'live' && tracker.nextDueMs < timerMs) schedule(time.steadyMs);
+  }
+
+  function schedule(steadyMs: () => number): void {
+    clearTimeout(timer);
+    timerMs = tracker.nextDueMs;
+    if (timerMs === Number.POSITIVE_INFINITY) return;
+    timer = setTimeout(
+      () => {
+        tracker.advance(steadyMs());
+        schedule(steadyMs);
+      },
+      Math.max(1, Math.ceil(timerMs - steadyMs())),
+    );
+  }
+
+  async function run(): Promise<void> {
+    await source.run(onFrame);
+    clearTimeout(timer);
+    if (time.kind === 'replay') {
+      tracker.flush();
+      return;
+    }
+    tracker.settleAll();
+    const deadline = performance.now() + STOP_WITHIN_MS;
+    while ([...unsettled].some((one) => one.busy || one.failed) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    clearTimeout(retryTimer);
+  }
+
+  return {
+    counts,
+    tracker,
+    finished: run(),
+    waiting: () => unsettled.size,
+    reportOf: (visit) => cases.get(visit),
+    directoryLoaded() {
+      for (const one of [...unsettled]) if (!one.busy) enter(one);
+    },
+    stop: () => source.stop(),
+  };
+}

@@ -1,0 +1,179 @@
+// The outbox of one process: for replays and trials. It forgets on exit, and says so where it is started.
+import { type Deliver, type Deliverer, type Outbox, type OutboxCounts, type OutboxEntry, type OutboxItem, type Outcome, putBackMs } from './outbox.js';
+
+interface Waiting {
+  entry: OutboxEntry;
+  readonly addedMs: number;
+  tries: number;
+  /** Steady time before which it is not tried again. */
+  notBeforeMs: number;
+  reason: string | null;
+}
+
+export interface MemoryOutboxOptions {
+  /** Least time between two tries, ms. */
+  readonly spacingMs: number;
+  /** How many ids of delivered entries are remembered, so that adding one again does nothing. */
+  readonly remembered?: number;
+}
+
+export class MemoryOutbox implements Outbox {
+  private readonly entries = new Map<string, Waiting>();
+  private readonly failed = new Map<string, Waiting>();
+  private readonly done = new Set<string>();
+  private wake: (() => void) | null = null;
+  private activeId: string | null = null;
+  private pausedUntilMs = 0;
+
+  constructor(private readonly options: MemoryOutboxOptions) {}
+
+  add(entry: OutboxEntry): void {
+    if (this.entries.has(entry.id) || this.failed.has(entry.id) || this.done.has(entry.id)) return;
+    this.entries.set(entry.id, { entry, addedMs: Date.now(), tries: 0, notBeforeMs: 0, reason: null });
+    this.wake?.();
+  }
+
+  /** Starts to deliver. `onOutcome` hears of every try. */
+  start(deliver: Deliver, onOutcome: (entry: OutboxEntry, outcome: Outcome) => void): Deliverer {
+    let closing = false;
+    const running = this.run(deliver, onOutcome, () => closing);
+    return {
+      close: async () => {
+        closing = true;
+        this.wake?.();
+        await running;
+      },
+    };
+  }
+
+  private async run(
+    deliver: Deliver,
+    onOutcome: (entry: OutboxEntry, outcome: Outcome) => void,
+    isClosing: () => boolean,
+  ): Promise<void> {
+    while (!isClosing()) {
+      const now = performance.now();
+      const next = now < this.pausedUntilMs ? undefined : this.firstReady(now);
+      if (next === undefined) {
+        await this.sleep(this.nextReadyMs() - now);
+        continue;
+      }
+      this.activeId = next.entry.id;
+      const outcome = await deliver(next.entry, async (sent) => {
+        next.entry = { ...next.entry, sent };
+      });
+      this.activeId = null;
+      this.pausedUntilMs = performance.now() + this.options.spacingMs;
+      this.apply(next, outcome);
+      onOutcome(next.entry, outcome);
+    }
+  }
+
+  private apply(item: Waiting, outcome: Outcome): void {
+    const { id } = item.entry;
+    switch (outcome.kind) {
+      case 'posted':
+      case 'found':
+      case 'not-needed':
+        this.entries.delete(id);
+        this.remember(id);
+        break;
+      case 'pause':
+        item.reason = outcome.reason;
+        this.pausedUntilMs = performance.now() + Math.max(outcome.ms, this.options.spacingMs);
+        break;
+      case 'put-back':
+        item.reason = outcome.reason;
+        item.notBeforeMs = performance.now() + putBackMs(item.tries);
+        item.tries++;
+        break;
+      case 'refused':
+        item.reason = outcome.reason;
+        item.tries++;
+        this.entries.delete(id);
+        this.failed.set(id, item);
+        break;
+    }
+  }
+
+  private remember(id: string): void {
+    this.done.add(id);
+    const [oldest] = this.done;
+    if (this.done.size > (this.options.remembered ?? 100_000) && oldest !== undefined) this.done.delete(oldest);
+  }
+
+  private firstReady(now: number): Waiting | undefined {
+    for (const item of this.entries.values()) if (item.notBeforeMs <= now) return item;
+    return undefined;
+  }
+
+  private nextReadyMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const item of this.entries.values()) next = Math.min(next, item.notBeforeMs);
+    return Math.max(next, this.pausedUntilMs);
+  }
+
+  private sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = Number.isFinite(milliseconds) ? setTimeout(resolve, Math.max(0, milliseconds)) : undefined;
+      this.wake = () => {
+        clearTimeout(timer);
+        this.wake = null;
+        resolve();
+      };
+    });
+  }
+
+  /** Whether nothing waits any more; what was refused does not wait. */
+  get isEmpty(): boolean {
+    return this.entries.size === 0;
+  }
+
+  async counts(): Promise<OutboxCounts> {
+    const now = performance.now();
+    const active = this.activeId === null ? 0 : 1;
+    const delayed = [...this.entries.values()].filter((item) => item.notBeforeMs > now).length;
+    return { waiting: this.entries.size - delayed - active, delayed, active, failed: this.failed.size };
+  }
+
+  async oldestMs(): Promise<number | null> {
+    const [oldest] = this.entries.values();
+    return oldest?.addedMs ?? null;
+  }
+
+  async list(most: number): Promise<OutboxItem[]> {
+    const now = performance.now();
+    const item = (state: OutboxItem['state'], { entry, addedMs, tries, reason }: Waiting): OutboxItem => ({
+      id: entry.id,
+      state,
+      addedMs,
+      attempts: tries,
+      reason,
+      checkin: entry.checkin,
+    });
+    const waiting = [...this.entries.values()].map((one) => {
+      const state = one.entry.id === this.activeId ? 'active' : one.notBeforeMs > now ? 'delayed' : 'waiting';
+      return item(state, one);
+    });
+    return [...[...this.failed.values()].map((one) => item('failed', one)), ...waiting].slice(0, most);
+  }
+
+  async retry(id: string | null): Promise<number> {
+    const again = id === null ? [...this.failed.values()] : [...this.failed.values()].filter((item) => item.entry.id === id);
+    for (const item of again) {
+      this.failed.delete(item.entry.id);
+      this.entries.set(item.entry.id, { ...item, notBeforeMs: 0 });
+    }
+    this.wake?.();
+    return again.length;
+  }
+
+  async drop(id: string): Promise<boolean> {
+    return this.failed.delete(id) || this.entries.delete(id);
+  }
+
+  async close(): Promise<void> {
+    this.entries.clear();
+    this.failed.clear();
+  }
+}

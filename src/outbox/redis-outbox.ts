@@ -1,0 +1,175 @@
+// The outbox that survives restarts and that sensors share: a BullMQ queue on Redis, one for all businesses, because
+// Nexudus limits an account and not a location.
+import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { FailedCheckin } from '../nexudus/failed-checkin.js';
+import { type Deliver, type Deliverer, OUTBOX_ENTRY, type Outbox, type OutboxCounts, type OutboxEntry, type OutboxItem, type Outcome, putBackMs } from './outbox.js';
+
+/** The braces keep all keys of the queue in one slot of a Redis Cluster. */
+const PREFIX = '{nwm:outbox}';
+const QUEUE = 'failed-checkins';
+/**
+ * Longer than the longest try (see the client's timeouts): a sensor that lost Redis has given up its post before another
+ * takes the entry over.
+ */
+const LOCK_MS = 60_000;
+const STALLED_CHECK_MS = 15_000;
+/** Retried for as long as it takes: Nexudus's answer, not a count, ends an entry. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+const STATES = ['failed', 'active', 'waiting', 'delayed'] as const;
+
+export interface RedisOutboxOptions {
+  /** How long delivered and refused entries are kept, ms: a visit that could still be added again must be found. */
+  readonly retentionMs: number;
+}
+
+export class RedisOutbox implements Outbox {
+  private readonly queue: Queue<OutboxEntry>;
+
+  /** `redis` stays the caller's: `close` does not end it. */
+  constructor(redis: Redis, options: RedisOutboxOptions) {
+    const keep = { age: Math.ceil(options.retentionMs / 1_000) };
+    this.queue = new Queue<OutboxEntry>(QUEUE, {
+      connection: redis,
+      prefix: PREFIX,
+      // A queue that cannot be reached must refuse, so that the visit stays unsettled and is tried again.
+      skipWaitingForReady: true,
+      streams: { events: { maxLen: 100 } },
+      defaultJobOptions: {
+        attempts: NO_LIMIT,
+        backoff: { type: 'put-back' },
+        stackTraceLimit: 0,
+        removeOnComplete: keep,
+        removeOnFail: keep,
+      },
+    });
+    this.queue.on('error', ignoreConnectionErrors);
+  }
+
+  async add(entry: OutboxEntry): Promise<void> {
+    await this.queue.add('failed-checkin', entry, { jobId: entry.id });
+  }
+
+  async counts(): Promise<OutboxCounts> {
+    const { waiting = 0, paused = 0, delayed = 0, active = 0, failed = 0 } = await this.queue.getJobCounts();
+    return { waiting: waiting + paused, delayed, active, failed };
+  }
+
+  async oldestMs(): Promise<number | null> {
+    const oldest = await Promise.all([this.queue.getWaiting(0, 0), this.queue.getActive(0, 0), this.queue.getDelayed(0, 0)]);
+    const added = oldest.flat().map((job) => job.timestamp);
+    return added.length === 0 ? null : Math.min(...added);
+  }
+
+  async list(most: number): Promise<OutboxItem[]> {
+    const items: OutboxItem[] = [];
+    for (const state of STATES) {
+      if (items.length >= most) break;
+      const jobs = await this.queue.getJobs([state === 'waiting' ? 'wait' : state], 0, most - items.length - 1, true);
+      for (const job of jobs) {
+        const entry = OUTBOX_ENTRY.safeParse(job.data);
+        if (!entry.success || job.id === undefined) continue;
+        items.push({
+          id: job.id,
+          state,
+          addedMs: job.timestamp,
+          attempts: job.attemptsMade,
+          reason: job.failedReason ?? null,
+          checkin: entry.data.checkin as FailedCheckin,
+        });
+      }
+    }
+    return items;
+  }
+
+  async retry(id: string | null): Promise<number> {
+    const failed = id === null ? await this.queue.getFailed() : [await this.queue.getJob(id)];
+    let retried = 0;
+    for (const job of failed) {
+      if (job === undefined || !(await job.isFailed())) continue;
+      await job.retry();
+      retried++;
+    }
+    return retried;
+  }
+
+  async drop(id: string): Promise<boolean> {
+    const job = await this.queue.getJob(id);
+    if (job === undefined) return false;
+    await job.remove();
+    return true;
+  }
+
+  /** Removes what is older than the retention. BullMQ itself does so only when another entry is finished. */
+  async clean(retentionMs: number): Promise<void> {
+    await this.queue.clean(retentionMs, 10_000, 'completed');
+    await this.queue.clean(retentionMs, 10_000, 'failed');
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+  }
+
+  /** Holds back every sensor's deliveries for a while. */
+  async pauseAll(milliseconds: number): Promise<void> {
+    await this.queue.rateLimit(milliseconds);
+  }
+}
+
+export interface RedisDeliveryOptions {
+  /** Least time between two tries, over all sensors, ms. */
+  readonly spacingMs: number;
+  readonly onOutcome: (entry: OutboxEntry, outcome: Outcome) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** Takes entries out of the outbox one by one. `redis` stays the caller's; BullMQ duplicates it for its blocking reads. */
+export function startRedisDelivery(redis: Redis, outbox: RedisOutbox, deliver: Deliver, options: RedisDeliveryOptions): Deliverer {
+  const worker = new Worker<OutboxEntry>(
+    QUEUE,
+    async (job) => {
+      const parsed = OUTBOX_ENTRY.safeParse(job.data);
+      if (!parsed.success) throw new UnrecoverableError('this entry was not written by wifi-monitor');
+      const entry = parsed.data as OutboxEntry;
+      const outcome = await deliver(entry, async (sent) => {
+        await job.updateData({ ...entry, sent });
+      });
+      options.onOutcome(entry, outcome);
+      return await conclude(job, outcome, outbox);
+    },
+    {
+      connection: redis,
+      prefix: PREFIX,
+      concurrency: 1,
+      limiter: { max: 1, duration: options.spacingMs },
+      maximumRateLimitDelay: 5_000,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      maxStalledCount: NO_LIMIT,
+      settings: { backoffStrategy: (tries) => putBackMs(tries - 1) },
+    },
+  );
+  worker.on('error', options.onError);
+  return { close: () => worker.close() };
+}
+
+async function conclude(job: Job<OutboxEntry>, outcome: Outcome, outbox: RedisOutbox): Promise<Outcome> {
+  switch (outcome.kind) {
+    case 'posted':
+    case 'found':
+    case 'not-needed':
+      return outcome;
+    case 'pause':
+      await outbox.pauseAll(outcome.ms);
+      await job.updateProgress({ reason: outcome.reason });
+      throw Worker.RateLimitError();
+    case 'put-back':
+      throw new Error(outcome.reason);
+    case 'refused':
+      throw new UnrecoverableError(outcome.reason);
+  }
+}
+
+/** The connection is watched, and its loss logged, by whoever made it. */
+function ignoreConnectionErrors(): void {}

@@ -1,0 +1,82 @@
+// The visit register of one process: for replays, trials and tests. Does what sight.lua and settle.lua do.
+import type { MacAddress } from '../devices/mac-address.js';
+import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
+import { MOST_VISITS } from './visit-register.js';
+
+interface KeptVisit {
+  readonly startMs: number;
+  fromMs: number;
+  toMs: number;
+  settlement: Settlement | null;
+}
+
+interface KeptDevice {
+  lastReportedMs: number | null;
+  visits: KeptVisit[];
+}
+
+export class MemoryVisitRegister implements VisitRegister {
+  private readonly devices = new Map<MacAddress, KeptDevice>();
+  private newestMs = Number.NEGATIVE_INFINITY;
+  private sweepMs = Number.NEGATIVE_INFINITY;
+
+  /** `gapMs`: a silence longer than this ends a visit. `retentionMs`: devices not seen for this long (event time) are dropped. */
+  constructor(
+    private readonly gapMs: number,
+    private readonly retentionMs: number,
+  ) {}
+
+  /** Devices that are kept. */
+  get size(): number {
+    return this.devices.size;
+  }
+
+  sight(mac: MacAddress, firstMs: number, lastMs: number): RegisteredVisit {
+    this.sweep(lastMs);
+    let device = this.devices.get(mac);
+    if (device === undefined) {
+      device = { lastReportedMs: null, visits: [] };
+      this.devices.set(mac, device);
+    }
+    const touching = device.visits.filter((visit) => firstMs <= visit.toMs + this.gapMs && lastMs >= visit.fromMs - this.gapMs);
+    // The earliest visit lends its id; a settlement once made stays.
+    const visit: KeptVisit = {
+      startMs: touching[0]?.startMs ?? firstMs,
+      fromMs: Math.min(firstMs, ...touching.map(({ fromMs }) => fromMs)),
+      toMs: Math.max(lastMs, ...touching.map(({ toMs }) => toMs)),
+      settlement: touching.find(({ settlement }) => settlement !== null)?.settlement ?? null,
+    };
+    const others = device.visits.filter((other) => !touching.includes(other));
+    const before = others.filter(({ fromMs }) => fromMs <= lastMs);
+    const kept = [...before, visit, ...others.slice(before.length)];
+    device.visits = kept.filter((other, index) => kept.length - index <= MOST_VISITS || other === visit);
+    return { startMs: visit.startMs, settlement: visit.settlement, lastReportedMs: device.lastReportedMs };
+  }
+
+  settle(mac: MacAddress, startMs: number, settlement: Settlement): void {
+    const device = this.devices.get(mac);
+    const visit = device?.visits.find(
+      (candidate) => startMs >= Math.min(candidate.startMs, candidate.fromMs) && startMs <= candidate.toMs,
+    );
+    if (device === undefined || visit === undefined) return;
+    visit.settlement ??= settlement;
+    if (settlement === 'reported') device.lastReportedMs = Math.max(device.lastReportedMs ?? 0, visit.startMs);
+  }
+
+  forget(mac: MacAddress): void {
+    this.devices.delete(mac);
+  }
+
+  async close(): Promise<void> {
+    this.devices.clear();
+  }
+
+  private sweep(eventMs: number): void {
+    if (eventMs > this.newestMs) this.newestMs = eventMs;
+    if (this.newestMs < this.sweepMs) return;
+    this.sweepMs = this.newestMs + this.retentionMs / 4;
+    for (const [mac, { visits }] of this.devices) {
+      if (visits.every(({ toMs }) => toMs < this.newestMs - this.retentionMs)) this.devices.delete(mac);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+--[[
+  Enters sightings of one device and answers the visit they belong to.
+
+  The value is text: "<start of the latest reported visit or empty>|<visit>|<visit>...", each visit "<start>:<first>:<last>:<settlement>".
+  start is the part of the visit's id that never changes; first may lie before it when an earlier sighting arrived late.
+  Visits are kept in the order of time; settlement is empty, or one of r (reported), s (spaced), k (recognised), i (ignored).
+
+  Input:
+    KEYS[1]  the device's key
+    ARGV[1]  first sighting, ms since the epoch (event time)
+    ARGV[2]  last sighting, ms since the epoch (event time)
+    ARGV[3]  gap, ms: a silence longer than this ends a visit
+    ARGV[4]  time to live, ms: only cleans up, decides nothing
+    ARGV[5]  how many visits are kept at most
+
+  Output: { start, settlement or "", start of the latest reported visit or "" }, all text
+]]
+local first, last, gap = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local value = redis.call('GET', KEYS[1]) or ''
+local reported = string.match(value, '^(%d*)|') or ''
+
+local kept, mine, placed = {}, nil, false
+local function place()
+  if not placed then kept[#kept + 1] = mine; placed = true end
+end
+for start, from, to, settlement in string.gmatch(value, '|(%d+):(%d+):(%d+):(%a?)') do
+  local visit = { start = start, from = tonumber(from), to = tonumber(to), settlement = settlement }
+  if first <= visit.to + gap and last >= visit.from - gap then
+    -- Touches: the earliest visit lends its id; a settlement once made stays.
+    if not mine then
+      mine = visit
+    elseif mine.settlement == '' then
+      mine.settlement = visit.settlement
+    end
+    mine.from, mine.to = math.min(mine.from, visit.from), math.max(mine.to, visit.to)
+  else
+    if mine or visit.from > last then
+      if not mine then mine = { start = string.format('%.0f', first), from = first, to = last, settlement = '' } end
+      place()
+    end
+    kept[#kept + 1] = visit
+  end
+end
+if not mine then mine = { start = string.format('%.0f', first), from = first, to = last, settlement = '' } end
+mine.from, mine.to = math.min(mine.from, first), math.max(mine.to, last)
+place()
+
+local most = tonumber(ARGV[5])
+local parts = { reported }
+for index = 1, #kept do
+  local visit = kept[index]
+  if #kept - index < most or visit == mine then
+    parts[#parts + 1] = string.format('%s:%.0f:%.0f:%s', visit.start, visit.from, visit.to, visit.settlement)
+  end
+end
+redis.call('SET', KEYS[1], table.concat(parts, '|'), 'PX', ARGV[4])
+return { mine.start, mine.settlement, reported }

@@ -1,0 +1,275 @@
+// Folds sightings into visits and bursts. Pure and clock-free: time comes in with each call.
+import { formatIpv6 } from '../decode/ip-address.js';
+import type { Protocol, Sighting, Span } from '../decode/sighting.js';
+import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
+import type { MacAddress } from '../devices/mac-address.js';
+
+/** A device that stays is forwarded at most this often, unless it shows a new fact. */
+const HOLD_MS = 30_000;
+/** A device keeps this many addresses of each family; more is no household device but a scan. */
+const MOST_IPS = 8;
+/** A visit's facts are news this many times; after that they are still kept, but wait for the next regular forwarding. */
+const MOST_NEWS = 16;
+
+const NOT_DUE = Number.POSITIVE_INFINITY;
+
+/** One visit as this sensor saw it. The tracker alone writes to it. */
+export class Visit {
+  /** Event times, ms since the epoch. */
+  firstMs: number;
+  lastMs: number;
+  sightings = 0;
+  readonly via: Protocol[] = [];
+  readonly ipv4s: number[] = [];
+  readonly ipv6s: string[] = [];
+  hostname: string | null = null;
+  vendorClass: string | null = null;
+  /** DHCP client identifier in hexadecimal. */
+  clientId: string | null = null;
+  vlan: number | null = null;
+  /** Something else on the network spoke for the device at least once: a relay, a proxy, a repeater. */
+  forwarded = false;
+
+  /** Steady time of the latest sighting; gaps are measured with it. */
+  activeMs: number;
+  /** Steady time at which the listener must hear of this visit again. */
+  dueMs = NOT_DUE;
+  hostnameHash = 0;
+  vendorClassHash = 0;
+  clientIdHash = 0;
+  ipv6Hash = 0;
+  newsCount = 0;
+
+  constructor(
+    readonly mac: MacAddress,
+    eventMs: number,
+    steadyMs: number,
+  ) {
+    this.firstMs = eventMs;
+    this.lastMs = eventMs;
+    this.activeMs = steadyMs;
+  }
+}
+
+/** Hears what the tracker found out. Calls come from within `observe`, `advance` and `flush`. */
+export interface VisitListener {
+  /** A burst has settled, a fact was added, or a device that stays was active again. */
+  onActive(visit: Visit): void;
+  /** The visit is over: no sighting for longer than the gap. `onActive` has had its last news. */
+  onEnded(visit: Visit): void;
+}
+
+interface Due {
+  readonly visit: Visit;
+  readonly dueMs: number;
+}
+
+/** Visits that become due in the order they were added, because each queue adds one constant delay. */
+class DueQueue {
+  private entries: Due[] = [];
+  private next = 0;
+
+  add(visit: Visit, dueMs: number): void {
+    visit.dueMs = dueMs;
+    this.entries.push({ visit, dueMs });
+  }
+
+  /** When the first entry is due; infinity when there is none. Entries that were overtaken are passed over. */
+  headMs(): number {
+    for (;;) {
+      const head = this.entries[this.next];
+      if (head === undefined) {
+        this.entries = [];
+        this.next = 0;
+        return NOT_DUE;
+      }
+      if (head.visit.dueMs === head.dueMs) return head.dueMs;
+      this.drop();
+    }
+  }
+
+  take(): Visit | undefined {
+    if (this.headMs() === NOT_DUE) return undefined;
+    const visit = this.entries[this.next]?.visit;
+    this.drop();
+    return visit;
+  }
+
+  private drop(): void {
+    this.next++;
+    if (this.next >= 1024 && this.next * 2 > this.entries.length) {
+      this.entries = this.entries.slice(this.next);
+      this.next = 0;
+    }
+  }
+}
+
+export interface VisitTrackerOptions {
+  /** A silence longer than this ends a visit, ms. */
+  readonly gapMs: number;
+  /** How long a burst's facts are collected before they are forwarded as one, ms. */
+  readonly settleMs: number;
+}
+
+/**
+ * Two times go in. Event time (when the frame was captured, ms since the epoch) says when a visit was. Steady time (any
+ * clock that never jumps, ms) measures gaps and delays; in a replay it is the event time too.
+ */
+export class VisitTracker {
+  private readonly visits = new Map<MacAddress, Visit>();
+  private readonly settling = new DueQueue();
+  private readonly holding = new DueQueue();
+  private readonly holdMs: number;
+  private sweepMs = Number.NEGATIVE_INFINITY;
+  /** Steady time at which `advance` has something to do next; infinity when nothing waits. */
+  nextDueMs = NOT_DUE;
+
+  constructor(
+    private readonly options: VisitTrackerOptions,
+    private readonly listener: VisitListener,
+  ) {
+    // A register that hears less often than the gap would take one visit for two.
+    this.holdMs = Math.min(HOLD_MS, options.gapMs / 2);
+  }
+
+  /** Devices whose visit is open. */
+  get size(): number {
+    return this.visits.size;
+  }
+
+  has(mac: MacAddress): boolean {
+    return this.visits.has(mac);
+  }
+
+  open(): IterableIterator<Visit> {
+    return this.visits.values();
+  }
+
+  observe(sighting: Sighting, eventMs: number, steadyMs: number): void {
+    let visit = this.visits.get(sighting.mac);
+    if (visit !== undefined && steadyMs - visit.activeMs > this.options.gapMs) {
+      this.end(visit);
+      visit = undefined;
+    }
+    if (visit === undefined) {
+      visit = new Visit(sighting.mac, eventMs, steadyMs);
+      this.visits.set(sighting.mac, visit);
+      this.merge(visit, sighting);
+      this.due(this.settling, visit, steadyMs + this.options.settleMs);
+    } else {
+      if (eventMs > visit.lastMs) visit.lastMs = eventMs;
+      else if (eventMs < visit.firstMs) visit.firstMs = eventMs;
+      visit.activeMs = steadyMs;
+      const isNews = this.merge(visit, sighting);
+      if (isNews && visit.dueMs > steadyMs + this.options.settleMs) {
+        this.due(this.settling, visit, steadyMs + this.options.settleMs);
+      } else if (visit.dueMs === NOT_DUE) this.due(this.holding, visit, steadyMs + this.holdMs);
+    }
+    visit.sightings++;
+  }
+
+  /** Forwards what is due at `steadyMs` and ends the visits whose gap is over. */
+  advance(steadyMs: number): void {
+    if (steadyMs < this.nextDueMs) return;
+    for (const queue of [this.settling, this.holding]) {
+      while (queue.headMs() <= steadyMs) {
+        const visit = queue.take();
+        if (visit !== undefined) this.forward(visit);
+      }
+    }
+    if (steadyMs >= this.sweepMs) {
+      for (const visit of this.visits.values()) if (steadyMs - visit.activeMs > this.options.gapMs) this.end(visit);
+      this.sweepMs = steadyMs + this.options.gapMs / 8;
+    }
+    this.nextDueMs = Math.min(this.settling.headMs(), this.holding.headMs());
+    if (this.visits.size > 0) this.nextDueMs = Math.min(this.nextDueMs, this.sweepMs);
+  }
+
+  /** Forwards every visit that still has news, without waiting for it to settle. Visits stay open. */
+  settleAll(): void {
+    for (const visit of this.visits.values()) if (visit.dueMs !== NOT_DUE) this.forward(visit);
+  }
+
+  /** Ends every visit, in the order in which they began. */
+  flush(): void {
+    const open = [...this.visits.values()].sort((a, b) => a.firstMs - b.firstMs || a.mac - b.mac);
+    for (const visit of open) this.end(visit);
+    this.sweepMs = Number.NEGATIVE_INFINITY;
+    this.nextDueMs = NOT_DUE;
+  }
+
+  /** Drops what is known of a device, unreported news included. */
+  forget(mac: MacAddress): void {
+    const visit = this.visits.get(mac);
+    if (visit === undefined) return;
+    visit.dueMs = NOT_DUE;
+    this.visits.delete(mac);
+  }
+
+  private due(queue: DueQueue, visit: Visit, dueMs: number): void {
+    queue.add(visit, dueMs);
+    if (dueMs < this.nextDueMs) this.nextDueMs = dueMs;
+  }
+
+  private forward(visit: Visit): void {
+    visit.dueMs = NOT_DUE;
+    this.listener.onActive(visit);
+  }
+
+  private end(visit: Visit): void {
+    if (visit.dueMs !== NOT_DUE) this.forward(visit);
+    this.visits.delete(visit.mac);
+    this.listener.onEnded(visit);
+  }
+
+  /** Adds what the sighting says to the visit. Answers whether any of it is news to the listener. */
+  private merge(visit: Visit, sighting: Sighting): boolean {
+    let isNews = false;
+    if (!visit.via.includes(sighting.via)) {
+      visit.via.push(sighting.via);
+      isNews = true;
+    }
+    if (sighting.ipv4 !== 0 && visit.ipv4s.at(-1) !== sighting.ipv4) isNews = remember(visit.ipv4s, sighting.ipv4) || isNews;
+    if (differs(sighting.ipv6, visit.ipv6Hash)) {
+      visit.ipv6Hash = sighting.ipv6.hash();
+      isNews = remember(visit.ipv6s, formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start)) || isNews;
+    }
+    if (sighting.vlan !== 0 && visit.vlan !== sighting.vlan) {
+      isNews = isNews || visit.vlan === null;
+      visit.vlan = sighting.vlan;
+    }
+    if (differs(sighting.hostname, visit.hostnameHash)) {
+      visit.hostnameHash = sighting.hostname.hash();
+      visit.hostname = safeText(sighting.hostname, HOSTNAME_LENGTH) ?? visit.hostname;
+      isNews = true;
+    }
+    if (differs(sighting.vendorClass, visit.vendorClassHash)) {
+      visit.vendorClassHash = sighting.vendorClass.hash();
+      visit.vendorClass = safeText(sighting.vendorClass, VENDOR_CLASS_LENGTH) ?? visit.vendorClass;
+      isNews = true;
+    }
+    if (differs(sighting.clientId, visit.clientIdHash)) {
+      visit.clientIdHash = sighting.clientId.hash();
+      visit.clientId = hexOf(sighting.clientId);
+    }
+    if (sighting.forwarded) visit.forwarded = true;
+    // A device that changes its name with every frame must not be reported with every frame.
+    if (isNews) visit.newsCount++;
+    return isNews && visit.newsCount <= MOST_NEWS;
+  }
+}
+
+function differs(fact: Span, knownHash: number): boolean {
+  return fact.end > fact.start && fact.hash() !== knownHash;
+}
+
+/** Adds an address to a bounded list. Answers whether it was new. */
+function remember<Address>(list: Address[], address: Address): boolean {
+  if (list.includes(address) || list.length >= MOST_IPS) return false;
+  list.push(address);
+  return true;
+}
+
+function hexOf(span: Span): string {
+  return Buffer.from(span.bytes.buffer, span.bytes.byteOffset + span.start, span.end - span.start).toString('hex');
+}

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { type DecisionRules, decide } from '../../src/devices/decision.js';
+import { Directory } from '../../src/devices/directory.js';
+import { NO_IGNORE_RULES, withRules } from '../../src/devices/ignore-rules.js';
+import { Infrastructure } from '../../src/devices/infrastructure.js';
+
+const phone = { mac: 0xda2233445566, hostname: 'Annas-iPhone', ipv4: 0x0a4d0064 };
+
+function rules(changes: Partial<DecisionRules> = {}): DecisionRules {
+  const directory = new Directory();
+  directory.loaded = true;
+  return { ignore: NO_IGNORE_RULES, infrastructure: new Infrastructure(), directory, reportInactive: false, ...changes };
+}
+
+function knowing(status: 'active' | 'inactive' | 'archived'): Directory {
+  const directory = new Directory();
+  directory.register(10, { kind: 'coworker', id: 1, name: 'Anna', status }, [phone.mac]);
+  directory.loaded = true;
+  return directory;
+}
+
+test('a device that nobody registered is unrecognised, and a private address is called one', () => {
+  expect(decide(phone, rules())).toMatchObject({ kind: 'unrecognised', reason: expect.stringContaining('private (randomised)') });
+  expect(decide({ ...phone, mac: 0x3c22fb000001 }, rules())).toMatchObject({ kind: 'unrecognised', reason: 'nobody registered this address' });
+});
+
+test('a registered device is recognised, by name', () => {
+  expect(decide(phone, rules({ directory: knowing('active') }))).toMatchObject({ kind: 'recognised', reason: 'registered by Anna' });
+});
+
+test('an archived coworker is recognised, unless inactive ones are to be reported', () => {
+  const directory = knowing('archived');
+  expect(decide(phone, rules({ directory }))).toMatchObject({ kind: 'recognised', reason: 'registered by Anna (archived)' });
+  expect(decide(phone, rules({ directory, reportInactive: true }))).toMatchObject({
+    kind: 'unrecognised',
+    reason: 'registered by Anna, whose account is archived',
+  });
+});
+
+test('as long as no directory was loaded an unknown device is pending, but an ignored or locally known one is decided', () => {
+  const directory = new Directory(new Map([[0x3c22fb000001, 'Printer']]));
+  expect(decide(phone, rules({ directory })).kind).toBe('pending');
+  expect(decide({ ...phone, mac: 0x3c22fb000001 }, rules({ directory })).kind).toBe('recognised');
+  expect(decide(phone, rules({ directory, ignore: withRules(NO_IGNORE_RULES, ['Annas-*']) })).kind).toBe('ignored');
+});
+
+test('equipment that announces itself is ignored, by address or by MAC, and the reason says what it is', () => {
+  const infrastructure = new Infrastructure([0x020000000001]);
+  infrastructure.learn({ dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerIp: phone.ipv4, routerMac: 0 });
+  expect(decide(phone, rules({ infrastructure })).reason).toBe('this is the router that DHCP announces');
+  expect(decide({ ...phone, mac: 0x3c22fb000009, ipv4: 0 }, rules({ infrastructure })).reason).toBe('this is the DHCP server');
+  expect(decide({ ...phone, mac: 0x020000000001, ipv4: 0 }, rules({ infrastructure })).reason).toBe('this is the sensor itself');
+});
+
+test.each([
+  [0x00005e000101, 'VRRP'],
+  [0x00005e000233, 'VRRP'],
+  [0x00000c07ac01, 'HSRP'],
+  [0x00000c9ff123, 'HSRP version 2'],
+])('the virtual router address %i is equipment (%s)', (mac, protocol) => {
+  expect(decide({ mac, hostname: null, ipv4: 0 }, rules())).toMatchObject({ kind: 'ignored', reason: `this is a virtual router address (${protocol})` });
+});
+
+test('a flood of announcements cannot fill the memory, nor turn every visitor into equipment', () => {
+  const infrastructure = new Infrastructure();
+  for (let i = 1; i <= 10_000; i++) infrastructure.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0 });
+  expect(infrastructure.roleOf(9_999, 9_999)).toBeNull();
+});

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { ignoredBecause, NO_IGNORE_RULES, parseIgnoreRules, withRules } from '../../src/devices/ignore-rules.js';
+
+const device = { mac: 0x3c22fb000001, vendor: 'Apple, Inc.', hostname: 'Printer-2nd-Floor' };
+const rules = (written: { macs?: string[]; vendors?: string[]; hostnames?: string[] }) =>
+  parseIgnoreRules({ macs: [], vendors: [], hostnames: [], ...written }).rules;
+
+test.each([
+  [{ macs: ['3C-22-FB-00-00-01'] }, 'its address matches the ignore rule 3C-22-FB-00-00-01'],
+  [{ macs: ['3c:22:fb'] }, 'its address matches the ignore rule 3c:22:fb'],
+  [{ macs: ['3c:22:*'] }, 'its address matches the ignore rule 3c:22:*'],
+  [{ vendors: ['apple*'] }, 'its vendor matches the ignore rule apple*'],
+  [{ hostnames: ['printer-?nd-*'] }, 'its host name matches the ignore rule printer-?nd-*'],
+])('%j ignores the device and says why', (written, reason) => {
+  expect(ignoredBecause(rules(written), device)).toBe(reason);
+});
+
+test.each([[{ macs: ['3c:22:fc'] }], [{ vendors: ['Apple'] }], [{ hostnames: ['printer'] }], [{ hostnames: ['printer.*'] }]])(
+  '%j does not match',
+  (written) => expect(ignoredBecause(rules(written), device)).toBeNull(),
+);
+
+test('a device without vendor and host name is matched by address alone', () => {
+  const unknown = { mac: device.mac, vendor: null, hostname: null };
+  expect(ignoredBecause(rules({ vendors: ['*'], hostnames: ['*'] }), unknown)).toBeNull();
+});
+
+test('a rule that is no address is a problem that names it', () => {
+  const { problems } = parseIgnoreRules({ macs: ['3c:22', 'printer', '3c:2'], vendors: [], hostnames: [] });
+  expect(problems).toEqual([
+    '"printer" is not a MAC address or the beginning of one, such as 00:11:22',
+    '"3c:2" is not a MAC address or the beginning of one, such as 00:11:22',
+  ]);
+});
+
+test('a rule of the command line is an address, or else a pattern for vendors and host names', () => {
+  const both = withRules(NO_IGNORE_RULES, ['3c:22:fc', 'printer*', 'Apple*']);
+  expect(ignoredBecause(both, { ...device, hostname: null })).toMatch(/vendor/);
+  expect(ignoredBecause(both, { ...device, vendor: null })).toMatch(/host name/);
+  expect(ignoredBecause(both, { mac: 0x3c22fc000001, vendor: null, hostname: null })).toMatch(/address/);
+});

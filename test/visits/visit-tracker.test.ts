@@ -1,0 +1,194 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Sighting } from '../../src/decode/sighting.js';
+import { type Visit, VisitTracker } from '../../src/visits/visit-tracker.js';
+
+const GAP = 900_000;
+const SETTLE = 3_000;
+const START = 1_790_000_000_000;
+const MAC = 0x3c22fb000001;
+
+interface Fact {
+  readonly mac?: number;
+  readonly ipv4?: number;
+  readonly hostname?: string;
+  readonly vlan?: number;
+  readonly via?: 'arp' | 'dhcp';
+}
+
+/** A tracker with what its listener heard, and one clock for event and steady time. */
+function trial(options: { gapMs?: number; settleMs?: number } = {}) {
+  const heard: { kind: 'active' | 'ended'; mac: number; sightings: number; hostname: string | null; atMs: number }[] = [];
+  let nowMs = START;
+  const note = (kind: 'active' | 'ended') => (visit: Visit) => {
+    heard.push({ kind, mac: visit.mac, sightings: visit.sightings, hostname: visit.hostname, atMs: nowMs - START });
+  };
+  const tracker = new VisitTracker({ gapMs: GAP, settleMs: SETTLE, ...options }, { onActive: note('active'), onEnded: note('ended') });
+  const sighting = new Sighting();
+  return {
+    tracker,
+    heard,
+    see(atMs: number, fact: Fact = {}) {
+      nowMs = START + atMs;
+      sighting.clear();
+      sighting.mac = fact.mac ?? MAC;
+      sighting.via = fact.via ?? 'arp';
+      sighting.ipv4 = fact.ipv4 ?? 0;
+      sighting.vlan = fact.vlan ?? 0;
+      if (fact.hostname !== undefined) {
+        const bytes = Buffer.from(fact.hostname);
+        sighting.hostname.set(bytes, 0, bytes.length);
+      }
+      tracker.observe(sighting, nowMs, nowMs);
+      tracker.advance(nowMs);
+    },
+    pass(toMs: number) {
+      // Like a timer: each thing that is due happens at its own time.
+      while (tracker.nextDueMs <= START + toMs) {
+        nowMs = tracker.nextDueMs;
+        tracker.advance(nowMs);
+      }
+      nowMs = START + toMs;
+      tracker.advance(nowMs);
+    },
+  };
+}
+
+test('a burst is forwarded once, when it has settled, with all its facts', () => {
+  const { see, pass, heard } = trial();
+  see(0, { via: 'dhcp' });
+  see(10, { via: 'dhcp', hostname: 'Annas-iPhone' });
+  see(500, { ipv4: 0x0a000001 });
+  pass(10_000);
+  expect(heard).toEqual([{ kind: 'active', mac: MAC, sightings: 3, hostname: 'Annas-iPhone', atMs: SETTLE }]);
+});
+
+test('a device that stays busy is forwarded at most twice a minute', () => {
+  const { see, pass, heard } = trial();
+  for (let ms = 0; ms < 3_600_000; ms += 250) {
+    pass(ms);
+    see(ms);
+  }
+  expect(heard.filter(({ kind }) => kind === 'active').length).toBeLessThanOrEqual(121);
+  expect(heard.some(({ kind }) => kind === 'ended')).toBe(false);
+});
+
+test('a new fact is forwarded after the settle time, without waiting for the next regular forwarding', () => {
+  const { see, pass, heard } = trial();
+  see(0);
+  pass(5_000);
+  see(5_000);
+  see(6_000, { hostname: 'late' });
+  pass(10_000);
+  expect(heard.map(({ atMs }) => atMs)).toEqual([SETTLE, 6_000 + SETTLE]);
+});
+
+test('a device that shows new facts without end is still forwarded only now and then', () => {
+  const { see, pass, heard } = trial();
+  for (let second = 0; second < 600; second++) {
+    pass(second * 1_000);
+    see(second * 1_000, { hostname: `name-${second}` });
+  }
+  expect(heard.length).toBeLessThan(16 + 600 / 15);
+});
+
+test('the last sighting before a device falls silent is forwarded too, so that the register knows when the visit ended', () => {
+  const { see, pass, heard } = trial();
+  see(0);
+  pass(10_000);
+  see(10_000);
+  pass(100_000);
+  expect(heard.at(-1)).toMatchObject({ kind: 'active', sightings: 2, atMs: 40_000 });
+});
+
+test('a silence of exactly the gap is one visit, a longer one makes two', () => {
+  const { see, heard, tracker } = trial();
+  see(0);
+  see(GAP);
+  expect(tracker.size).toBe(1);
+  expect(heard.some(({ kind }) => kind === 'ended')).toBe(false);
+  see(GAP * 2 + 1);
+  expect(heard.filter(({ kind }) => kind === 'ended')).toMatchObject([{ sightings: 2 }]);
+});
+
+test('a visit ends by itself once the gap is over, and is forgotten', () => {
+  const { see, pass, heard, tracker } = trial();
+  see(0);
+  pass(GAP * 1.2);
+  expect(heard.map(({ kind }) => kind)).toEqual(['active', 'ended']);
+  expect(tracker.size).toBe(0);
+  expect(tracker.nextDueMs).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('without a settle time a device is forwarded with its first frame', () => {
+  const { see, heard } = trial({ settleMs: 0 });
+  see(0);
+  expect(heard).toMatchObject([{ kind: 'active', atMs: 0 }]);
+});
+
+test('a gap shorter than the regular forwarding does not tear a visit apart', () => {
+  const { see, pass, heard } = trial({ gapMs: 10_000 });
+  for (let second = 0; second <= 60; second += 2) {
+    pass(second * 1_000);
+    see(second * 1_000);
+  }
+  expect(heard.filter(({ kind }) => kind === 'active').length).toBeGreaterThan(60_000 / 10_000);
+});
+
+test('an earlier sighting that arrives late makes the visit begin earlier and ends nothing', () => {
+  const { see, tracker } = trial();
+  see(60_000);
+  see(0);
+  const [visit] = tracker.open();
+  expect(visit).toMatchObject({ firstMs: START, lastMs: START + 60_000, sightings: 2 });
+});
+
+test('a wall clock that jumps neither ends a visit nor begins another: gaps are measured in steady time', () => {
+  const ended: Visit[] = [];
+  const tracker = new VisitTracker({ gapMs: GAP, settleMs: SETTLE }, { onActive() {}, onEnded: (visit) => ended.push(visit) });
+  const sighting = new Sighting();
+  sighting.mac = MAC;
+  tracker.observe(sighting, START, 0);
+  tracker.observe(sighting, START + 10 * GAP, 1_000);
+  tracker.observe(sighting, START - 10 * GAP, 2_000);
+  tracker.advance(3_000);
+  expect(ended).toEqual([]);
+  expect([...tracker.open()]).toMatchObject([{ sightings: 3, firstMs: START - 10 * GAP, lastMs: START + 10 * GAP }]);
+});
+
+test('addresses are bounded, and settle-all and flush leave nothing unsaid', () => {
+  const { see, tracker, heard } = trial();
+  for (let address = 1; address <= 50; address++) see(address, { ipv4: address });
+  tracker.settleAll();
+  expect(heard).toMatchObject([{ kind: 'active', sightings: 50 }]);
+  const [visit] = tracker.open();
+  expect(visit?.ipv4s.length).toBeLessThanOrEqual(8);
+  tracker.flush();
+  expect(heard.map(({ kind }) => kind)).toEqual(['active', 'ended']);
+});
+
+test('whatever the order of frames: each device has its maximal runs as visits, and none is forwarded after it ended', () => {
+  const frame = fc.record({ wait: fc.integer({ min: 0, max: 2_000_000 }), device: fc.integer({ min: 1, max: 3 }) });
+  fc.assert(
+    fc.property(fc.array(frame, { maxLength: 60 }), (frames) => {
+      const { see, pass, heard, tracker } = trial();
+      const times = new Map<number, number[]>();
+      let at = 0;
+      for (const { wait, device } of frames) {
+        at += wait;
+        pass(at);
+        see(at, { mac: device });
+        times.set(device, [...(times.get(device) ?? []), at]);
+      }
+      tracker.flush();
+      for (const [device, seen] of times) {
+        const runs = seen.filter((time, index) => index === 0 || time - (seen[index - 1] ?? 0) > GAP).length;
+        const story = heard.filter(({ mac }) => mac === device).map(({ kind }) => kind);
+        expect(story.filter((kind) => kind === 'ended').length).toBe(runs);
+        // Every end is preceded by news of that visit, and the last sighting of all is in the last news.
+        expect(story.join(' ')).toMatch(/^((active ?)+ended ?)*$/);
+      }
+      expect(tracker.size).toBe(0);
+    }),
+  );
+});

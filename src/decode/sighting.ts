@@ -26,6 +26,10 @@ export class Span {
     this.end = end;
   }
 
+  copy(other: Span): void {
+    this.set(other.bytes, other.start, other.end);
+  }
+
   /** FNV-1a over the bytes: tells cheaply, without making text, whether a fact is the one already known. 0 when empty. */
   hash(): number {
     if (this.end === this.start) return 0;
@@ -49,7 +53,7 @@ export class Sighting {
   readonly hostname = new Span();
   /** Raw vendor class, untrusted: DHCP option 60. */
   readonly vendorClass = new Span();
-  /** DHCP option 61 (type octet included), or the DHCPv6 DUID. */
+  /** DHCP option 61 (type octet included), or the DHCPv6 DUID (at most 130 octets). */
   readonly clientId = new Span();
   /** DHCP option 55. */
   readonly parameterList = new Span();
@@ -71,7 +75,7 @@ export class Sighting {
 
 /** What one frame says about the network's own equipment. Every field is 0 when the frame does not say it. */
 export class Announcement {
-  /** Ethernet source of a DHCP server's OFFER or ACK that no relay passed on. */
+  /** Ethernet source of a DHCP server's OFFER or ACK that no relay passed on, or of a DHCPv6 ADVERTISE or REPLY. */
   dhcpServerMac: MacAddress = 0;
   /** DHCP option 54 of an OFFER or ACK, an unsigned 32-bit IPv4 address. */
   dhcpServerIp = 0;

@@ -1,0 +1,88 @@
+// The kernel's part of the work: a filter (pcap-filter(7)) that lets through the few frames a sighting can come from.
+import type { LinkType } from '../decode/frame.js';
+
+/** Frames with more tags than this are left out: a filter has no loops. */
+const MOST_TAGS = 4;
+
+/**
+ * A filter for frames of `linkType`, live or from a file: ARP, DHCPv4, and with `ipv6` Neighbor Discovery and DHCPv6; plain, under
+ * up to four VLAN tags, and in LLC/SNAP. Of a fragmented packet it passes the first fragment.
+ *
+ * It reads the frame at fixed places rather than with the keywords `arp`, `udp port` and `vlan`: those do not look behind
+ * LLC/SNAP, `vlan` exists for Ethernet only, and the kernel takes the outer tag off before a live filter runs. Here a frame
+ * that lost its tag is simply one with one tag fewer.
+ */
+export function captureFilter(linkType: LinkType, options: { ipv6: boolean }): string {
+  switch (linkType) {
+    case 'ethernet':
+      return inFrame(12, 14, MOST_TAGS, options.ipv6);
+    case 'linux-sll':
+      return inFrame(14, 16, MOST_TAGS, options.ipv6);
+    case 'linux-sll2':
+      return inFrame(0, 20, MOST_TAGS, options.ipv6);
+    case 'null':
+      return inPacket(4, options.ipv6);
+    case 'raw':
+      return inPacket(0, options.ipv6);
+  }
+}
+
+/** `type` is where the EtherType (or IEEE 802.3 length) lies, `payload` where the packet starts. */
+function inFrame(type: number, payload: number, tags: number, ipv6: boolean): string {
+  const ways = [byEtherType(type, payload, ipv6)];
+  if (tags > 0) ways.push(`(${isTag(type)} and (${inFrame(payload + 2, payload + 4, tags - 1, ipv6)}))`);
+  // Last, so that the optimiser drops the test for a length once the EtherType is known: most frames are IP that is not ours.
+  ways.push(`(${isSnap(type, payload)} and (${byEtherType(payload + 6, payload + 8, ipv6)}))`);
+  return ways.join(' or ');
+}
+
+function byEtherType(type: number, packet: number, ipv6: boolean): string {
+  const arp = `link[${type}:2] = 0x0806`;
+  const dhcp = `(link[${type}:2] = 0x0800 and ${isDhcp(packet)})`;
+  const ip6 = `(link[${type}:2] = 0x86dd and (${isNdpOrDhcpv6(packet)}))`;
+  return ipv6 ? `${arp} or ${dhcp} or ${ip6}` : `${arp} or ${dhcp}`;
+}
+
+/** Where nothing else tells the protocol, the first four bits of the packet do. */
+function inPacket(packet: number, ipv6: boolean): string {
+  const dhcp = `(link[${packet}] & 0xf0 = 0x40 and ${isDhcp(packet)})`;
+  const ip6 = `(link[${packet}] & 0xf0 = 0x60 and (${isNdpOrDhcpv6(packet)}))`;
+  return ipv6 ? `${dhcp} or ${ip6}` : dhcp;
+}
+
+function isTag(type: number): string {
+  return `(link[${type}:2] = 0x8100 or link[${type}:2] = 0x88a8 or link[${type}:2] = 0x9100)`;
+}
+
+/** RFC 1042, and a length where the EtherType would be. */
+function isSnap(type: number, payload: number): string {
+  return `link[${type}:2] <= 1500 and link[${payload}:4] = 0xaaaa0300 and link[${payload + 4}:2] = 0`;
+}
+
+/** UDP, not a later fragment, ports 67 or 68 behind an IPv4 header of any length. */
+function isDhcp(packet: number): string {
+  const headerLength = `((link[${packet}] & 0xf) << 2)`;
+  return (
+    `link[${packet + 9}] = 17 and link[${packet + 6}:2] & 0x1fff = 0 and ` +
+    eitherPort(`${packet} + ${headerLength}`, `${packet + 2} + ${headerLength}`, 67)
+  );
+}
+
+/** Directly behind the IPv6 header, or behind one hop-by-hop or destination options header. */
+function isNdpOrDhcpv6(packet: number): string {
+  const next = packet + 40;
+  const behind = `((link[${next + 1}] << 3) + ${next + 8})`;
+  const isOurs = (protocol: number, at: string) =>
+    `((link[${protocol}] = 58 and link[${at}] >= 133 and link[${at}] <= 136) or ` +
+    `(link[${protocol}] = 17 and ${eitherPort(at, `${at} + 2`, 546)}))`;
+  return (
+    `${isOurs(packet + 6, `${next}`)} or ` +
+    `((link[${packet + 6}] = 0 or link[${packet + 6}] = 60) and ${isOurs(next, behind)})`
+  );
+}
+
+/** Source or destination port is `port` or the one after it. */
+function eitherPort(source: string, destination: string, port: number): string {
+  const isOurs = (at: string) => `link[${at}:2] = ${port} or link[${at}:2] = ${port + 1}`;
+  return `(${isOurs(source)} or ${isOurs(destination)})`;
+}

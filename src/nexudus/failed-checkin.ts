@@ -1,0 +1,181 @@
+// The failed check-in: its body, posting it, and finding out whether it was posted before.
+// API: POST and GET /api/spaces/failedcheckins.
+import { formatMac, type MacAddress } from '../devices/mac-address.js';
+import type { NexudusClient } from './client.js';
+import { macsIn } from './macs-in-text.js';
+import { oneLine } from './one-line.js';
+import { readPages } from './pages.js';
+import { createdAnswer, type FailedCheckinRecord, failedCheckinRecord } from './schemas.js';
+
+const PATH = '/api/spaces/failedcheckins';
+
+/** The body of POST /api/spaces/failedcheckins, as the API names it. */
+export type FailedCheckin = {
+  BusinessId: number;
+  /** UTC, whole seconds: `2025-01-15T10:30:00Z`. */
+  CheckinAttemptTime: string;
+  /** Wall time of the location: `2025-01-15T11:30:00`. */
+  CheckinAttemptTimeLocal?: string;
+  /** eCheckinSource NetworkActivity. */
+  Source: 3;
+  /** `AA:BB:CC:DD:EE:FF`. */
+  MacAddresses: string;
+  Description: string;
+  CoworkerId?: number;
+  TariffAtTheTimeOfCheckin?: string;
+  TeamsAtTheTimeOfCheckin?: string;
+};
+
+/** What is known about the visit that is reported. */
+export type CheckinReport = {
+  businessId: number;
+  mac: MacAddress;
+  /** Start of the visit, Unix time in ms. */
+  startMs: number;
+  vendor: string | null;
+  randomised: boolean;
+  hostname: string | null;
+  ip: string | null;
+  via: readonly string[];
+  /** Set when the device is registered, but by somebody who may not be here. `reason` says why, in a few words. */
+  inactive?: { coworkerId: number; name: string; reason: string; tariff?: string; teams?: string[] };
+};
+
+/** Code points and UTF-16 units alike. */
+const LONGEST_DESCRIPTION = 250;
+const LONGEST_HOSTNAME = 64;
+const SHORTEST_HOSTNAME = 16;
+const LONGEST_LIST = 250;
+
+/** The body that reports a visit. Throws RangeError when `timeZone` is not an IANA name. */
+export function failedCheckinBody(report: CheckinReport, timeZone: string | null): FailedCheckin {
+  const { inactive } = report;
+  return {
+    BusinessId: report.businessId,
+    CheckinAttemptTime: new Date(report.startMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    ...(timeZone === null ? {} : { CheckinAttemptTimeLocal: wallTime(report.startMs, timeZone) }),
+    Source: 3,
+    MacAddresses: formatMac(report.mac).toUpperCase(),
+    Description: description(report),
+    ...(inactive === undefined ? {} : { CoworkerId: inactive.coworkerId }),
+    ...(inactive?.tariff === undefined ? {} : { TariffAtTheTimeOfCheckin: oneLine(inactive.tariff, LONGEST_LIST) }),
+    ...(inactive?.teams === undefined || inactive.teams.length === 0
+      ? {}
+      : { TeamsAtTheTimeOfCheckin: oneLine(inactive.teams.join(','), LONGEST_LIST) }),
+  };
+}
+
+function wallTime(atMs: number, timeZone: string): string {
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone,
+    calendar: 'gregory',
+    numberingSystem: 'latn',
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+  const parts = Object.fromEntries(format.formatToParts(atMs).map(({ type, value }) => [type, value]));
+  return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}:${parts.second}`;
+}
+
+const PROTOCOLS: Readonly<Record<string, string>> = { arp: 'ARP', dhcp: 'DHCP', ndp: 'NDP', dhcpv6: 'DHCPv6' };
+
+/** One sentence. The hostname is the longest fact and the least worth: it gives way to the others. */
+function description(report: CheckinReport): string {
+  const { hostname } = report;
+  if (hostname === null) return oneLine(sentence(report, null), LONGEST_DESCRIPTION);
+  const left = LONGEST_DESCRIPTION - sentence(report, '').length;
+  const shown = oneLine(hostname, Math.max(SHORTEST_HOSTNAME, Math.min(LONGEST_HOSTNAME, left)));
+  return oneLine(sentence(report, shown), LONGEST_DESCRIPTION);
+}
+
+function sentence({ vendor, randomised, ip, via, inactive }: CheckinReport, hostname: string | null): string {
+  const who =
+    inactive === undefined
+      ? 'Unrecognised device'
+      : `Device of ${oneLine(inactive.name, 40)} (${oneLine(inactive.reason, 60)})`;
+  const protocols = via.map((protocol) => PROTOCOLS[protocol] ?? oneLine(protocol, 12));
+  const facts = [
+    vendor === null ? null : oneLine(vendor, 60),
+    randomised ? 'private (randomised) address' : vendor === null ? 'unknown vendor' : null,
+    hostname === null ? null : `hostname ${hostname}`,
+    ip === null ? null : `IP ${oneLine(ip, 45)}`,
+    protocols.length === 0 ? null : `seen by ${protocols.join(' and ')}`,
+  ];
+  return `${who}: ${facts.filter((fact) => fact !== null).join(', ')}.`;
+}
+
+/** Makes the record and answers its Id. Posting twice makes two records: see findFailedCheckin. Role FailedCheckin-Create. */
+export async function postFailedCheckin(
+  client: NexudusClient,
+  body: FailedCheckin,
+  signal?: AbortSignal,
+): Promise<number> {
+  const { Value } = await client.post(PATH, body, createdAnswer, { role: 'FailedCheckin-Create', signal });
+  return Value.Id;
+}
+
+const MINUTE_MS = 60_000;
+/** No place is further from UTC than 14 hours. */
+const ANY_ZONE_MS = 15 * 3_600_000;
+
+/**
+ * The Id of the record that an earlier post of this body made, null when there is none. Role FailedCheckin-List.
+ *
+ * Nexudus filters to the minute and does not document the time zone it reads a range in: when the minute finds nothing, the hours around
+ * it are searched too. Second and MAC are compared here, whatever the filters let through.
+ */
+export async function findFailedCheckin(
+  client: NexudusClient,
+  body: FailedCheckin,
+  signal?: AbortSignal,
+): Promise<number | null> {
+  const atMs = Date.parse(body.CheckinAttemptTime);
+  for (const marginMs of [MINUTE_MS, ANY_ZONE_MS]) {
+    const query = {
+      FailedCheckin_Business: body.BusinessId,
+      FailedCheckin_MacAddresses: body.MacAddresses,
+      from_FailedCheckin_CheckinAttemptTime: minute(atMs - marginMs),
+      to_FailedCheckin_CheckinAttemptTime: minute(atMs + MINUTE_MS + marginMs),
+    };
+    for await (const records of readPages(client.get, PATH, failedCheckinRecord, {
+      role: 'FailedCheckin-List',
+      query,
+      signal,
+    })) {
+      for (const record of records) {
+        if (isRecordOf(body, await completed(client, record, signal))) return record.Id;
+      }
+    }
+  }
+  return null;
+}
+
+/** Lists are summaries: what is null there may have a value in the record. Role FailedCheckin-Read. */
+async function completed(client: NexudusClient, record: FailedCheckinRecord, signal: AbortSignal | undefined) {
+  if (record.CheckinAttemptTime !== null && record.MacAddresses !== null) return record;
+  return client.get(`${PATH}/${record.Id}`, failedCheckinRecord, { role: 'FailedCheckin-Read', signal });
+}
+
+function isRecordOf(body: FailedCheckin, { CheckinAttemptTime, MacAddresses }: FailedCheckinRecord): boolean {
+  if (CheckinAttemptTime === null || MacAddresses === null) return false;
+  const [mac] = macsIn(body.MacAddresses);
+  return (
+    mac !== undefined &&
+    macsIn(MacAddresses).includes(mac) &&
+    wholeSeconds(CheckinAttemptTime) === wholeSeconds(body.CheckinAttemptTime)
+  );
+}
+
+/** Seconds of Unix time; UTC where the text names no zone. */
+function wholeSeconds(text: string): number {
+  return Math.floor(Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`) / 1000);
+}
+
+function minute(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 16);
+}

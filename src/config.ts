@@ -21,7 +21,8 @@ export function parseDuration(text: string): number | null {
   if (lower === '0') return 0;
   if (!/^(\d+(ms|s|m|h|d))+$/.test(lower)) return null;
   let total = 0;
-  for (const [, amount, unit] of lower.matchAll(/(\d+)(ms|s|m|h|d)/g)) total += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0);
+  for (const [, amount, unit] of lower.matchAll(/(\d+)(ms|s|m|h|d)/g))
+    total += Number(amount) * (UNIT_MS[unit ?? ''] ?? 0);
   return total;
 }
 
@@ -133,10 +134,14 @@ const ENVIRONMENT = z.object({
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://127.0.0.1:6379/0')
     .optional()
     .describe('Keeps visits and the outbox over restarts and between sensors; without it they live in memory'),
-  VISIT_GAP: duration('15m', 1_000).describe('A device silent for longer than this has left; its return is a new visit'),
+  VISIT_GAP: duration('15m', 1_000).describe(
+    'A device silent for longer than this has left; its return is a new visit',
+  ),
   SETTLE_TIME: duration('3s', 0, 600_000).describe("How long a device's first frames are collected before a decision"),
   DIRECTORY_REFRESH: duration('5m', 10_000).describe('How often registered devices are read from Nexudus'),
-  KNOWN_DEVICES_FILE: text().optional().describe('CSV file (mac,name) of devices that are known besides those in Nexudus'),
+  KNOWN_DEVICES_FILE: text()
+    .optional()
+    .describe('CSV file (mac,name) of devices that are known besides those in Nexudus'),
   IGNORE_MACS: list().describe('MACs or prefixes of equipment, comma-separated: 00:11:22:33:44:55, 00:11:22'),
   IGNORE_VENDORS: list().describe('Vendors of equipment, comma-separated, * matches anything: Ubiquiti*, *Printer*'),
   IGNORE_HOSTNAMES: list().describe('Host names of equipment, comma-separated, * matches anything: printer-*, ap?'),
@@ -181,7 +186,9 @@ export const VARIABLES: readonly { name: string; initial: string | null; meaning
 function initialText(name: string, schema: z.ZodType): string | null {
   const initial = schema.safeParse(undefined).data;
   if (initial === undefined || (Array.isArray(initial) && initial.length === 0)) return null;
-  const isDuration = /^(VISIT_GAP|SETTLE_TIME|DIRECTORY_REFRESH|REPORT_AGAIN_AFTER|SILENCE_ALARM|RETENTION)$/.test(name);
+  const isDuration = /^(VISIT_GAP|SETTLE_TIME|DIRECTORY_REFRESH|REPORT_AGAIN_AFTER|SILENCE_ALARM|RETENTION)$/.test(
+    name,
+  );
   return isDuration ? formatDuration(Number(initial)) : String(initial);
 }
 
@@ -238,7 +245,8 @@ function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Re
   const values: Record<string, string> = {};
   for (const { name } of VARIABLES) {
     const value = environment[name]?.trim();
-    if (value !== undefined && value !== '') values[name] = name.endsWith('PASSWORD') ? (environment[name] ?? '') : value;
+    if (value !== undefined && value !== '')
+      values[name] = name.endsWith('PASSWORD') ? (environment[name] ?? '') : value;
   }
   for (const name of SECRETS) {
     const path = environment[`${name}_FILE`];
@@ -299,14 +307,18 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
   const hasName = values.NEXUDUS_USERNAME !== undefined;
   const hasPassword = values.NEXUDUS_PASSWORD !== undefined;
   if (hasName !== hasPassword) {
-    problems.push(`${hasName ? 'NEXUDUS_PASSWORD' : 'NEXUDUS_USERNAME'}: must be set too, user name and password go together`);
+    problems.push(
+      `${hasName ? 'NEXUDUS_PASSWORD' : 'NEXUDUS_USERNAME'}: must be set too, user name and password go together`,
+    );
   }
   if (values.NEXUDUS_ACCESS_TOKEN !== undefined && (hasName || hasPassword)) {
     problems.push('NEXUDUS_ACCESS_TOKEN: set either this or NEXUDUS_USERNAME and NEXUDUS_PASSWORD, not both');
   }
   if (needs.nexudus && valid('DRY_RUN') !== true) {
     if (!hasName && !hasPassword && values.NEXUDUS_ACCESS_TOKEN === undefined) {
-      problems.push('NEXUDUS_USERNAME: must be set, with NEXUDUS_PASSWORD (or set NEXUDUS_ACCESS_TOKEN, or DRY_RUN=true)');
+      problems.push(
+        'NEXUDUS_USERNAME: must be set, with NEXUDUS_PASSWORD (or set NEXUDUS_ACCESS_TOKEN, or DRY_RUN=true)',
+      );
     }
   }
   if (needs.nexudus && values.NEXUDUS_BUSINESS_ID === undefined) {

@@ -1,7 +1,7 @@
 // The logger, and how much of a device's identity it may show.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.js';
-import { formatMac, type MacAddress } from './devices/mac-address.js';
+import { formatMac, type MacAddress, parseMac } from './devices/mac-address.js';
 
 export type { Logger } from 'pino';
 
@@ -10,6 +10,12 @@ export type MacForLog = (mac: MacAddress) => string;
 
 export function macForLog(setting: Config['logMacs']): MacForLog {
   return setting === 'full' ? formatMac : (mac) => formatMac(mac).replace(/^(..:..:..):..:..:(..)$/, '$1:**:**:$2');
+}
+
+/** Masks every MAC inside a text that came from elsewhere, such as an error message of Nexudus. */
+export function textForLog(text: string, setting: Config['logMacs']): string {
+  if (setting === 'full') return text;
+  return text.replace(/\b([0-9a-f]{2}[:-]?){5}[0-9a-f]{2}\b/gi, (found) => macForLog('masked')(parseMac(found) ?? 0));
 }
 
 /** JSON lines; readable text on a terminal. `destination` is for tests. */

@@ -12,7 +12,14 @@ import type { Infrastructure } from './devices/infrastructure.js';
 import { isRandomised, vendorOf } from './devices/vendor.js';
 import { type FailedCheckin, failedCheckinBody } from './nexudus/failed-checkin.js';
 import type { Outbox, OutboxEntry } from './outbox/outbox.js';
-import { after, type Awaitable, type RegisteredVisit, type Settlement, type VisitRegister, visitId } from './visits/visit-register.js';
+import {
+  type Awaitable,
+  after,
+  type RegisteredVisit,
+  type Settlement,
+  type VisitRegister,
+  visitId,
+} from './visits/visit-register.js';
 import { type Visit, VisitTracker } from './visits/visit-tracker.js';
 
 /** After the register or the outbox failed, a visit is tried again this much later. */
@@ -117,7 +124,17 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       onActive(visit) {
         let one = cases.get(visit);
         if (one === undefined) {
-          one = { visit, startMs: null, decision: null, settlement: null, checkin: null, busy: false, again: false, failed: false, ended: false };
+          one = {
+            visit,
+            startMs: null,
+            decision: null,
+            settlement: null,
+            checkin: null,
+            busy: false,
+            again: false,
+            failed: false,
+            ended: false,
+          };
           cases.set(visit, one);
         }
         if (one.busy) one.again = true;
@@ -147,7 +164,10 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       const done = after(register.sight(mac, firstMs, lastMs), (registered) => settle(one, registered));
       if (done instanceof Promise) {
         wait(one);
-        done.then(() => leave(one), (error: unknown) => fail(one, error));
+        done.then(
+          () => leave(one),
+          (error: unknown) => fail(one, error),
+        );
       } else leave(one);
     } catch (error) {
       fail(one, error);
@@ -192,7 +212,10 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     const { visit } = one;
     one.startMs = registered.startMs;
     if (one.settlement !== null) return;
-    const decision = decide({ mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0 }, { ...settings, ...edges });
+    const decision = decide(
+      { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0 },
+      { ...settings, ...edges },
+    );
     const isNew = one.decision?.kind !== decision.kind;
     one.decision = decision;
     if (registered.settlement !== null) {
@@ -236,7 +259,9 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
         hostname: visit.hostname,
         ip: ipv4 === 0 ? (visit.ipv6s.at(-1) ?? null) : formatIpv4(ipv4),
         via: visit.via,
-        ...(owner?.kind === 'coworker' ? { inactive: { coworkerId: owner.id, name: owner.name, reason: decision.reason } } : {}),
+        ...(owner?.kind === 'coworker'
+          ? { inactive: { coworkerId: owner.id, name: owner.name, reason: decision.reason } }
+          : {}),
       },
       settings.timeZone,
     );

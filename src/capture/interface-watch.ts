@@ -120,8 +120,7 @@ export class InterfaceWatch implements FrameSource {
 
   private isStillGood(one: Watched, seen: NetworkInterface | null): boolean {
     return (
-      seen !== null &&
-      seen.isUp &&
+      seen?.isUp === true &&
       seen.index === one.openedIndex &&
       seen.carrierChanges === one.carrierChanges &&
       one.capture?.isAlive === true

@@ -30,7 +30,12 @@ export async function run(argv: readonly string[], version: string): Promise<num
     .option('--json', 'print one JSON object a line: each visit, then a summary', false)
     .option('--post', 'really post the failed check-ins to Nexudus (nothing leaves the machine otherwise)', false)
     .option('--known <file>', 'CSV file (mac,name) of known devices')
-    .option('--ignore <rule>', 'ignore these devices: a MAC or its beginning, a vendor or a host name; may be repeated', collect, [])
+    .option(
+      '--ignore <rule>',
+      'ignore these devices: a MAC or its beginning, a vendor or a host name; may be repeated',
+      collect,
+      [],
+    )
     .addHelpText('after', '\nExample:\n  wifi-monitor replay morning.pcap --known devices.csv --ignore "Ubiquiti*"')
     .action(async (files: string[], options: { json: boolean; post: boolean; known?: string; ignore: string[] }) => {
       const { replay } = await import('./replay.js');
@@ -47,14 +52,22 @@ export async function run(argv: readonly string[], version: string): Promise<num
 }
 
 function collect(value: string, earlier: string[]): string[] {
-  return [...earlier, ...value.split(',').map((rule) => rule.trim()).filter((rule) => rule !== '')];
+  return [
+    ...earlier,
+    ...value
+      .split(',')
+      .map((rule) => rule.trim())
+      .filter((rule) => rule !== ''),
+  ];
 }
 
 function codeFor(error: unknown): number {
   // commander has printed its message; help and version are no failure.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
   if (error instanceof ConfigError) {
-    process.stderr.write(`wifi-monitor: the configuration is wrong\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`);
+    process.stderr.write(
+      `wifi-monitor: the configuration is wrong\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`,
+    );
     return WRONG_USAGE;
   }
   process.stderr.write(`wifi-monitor: ${error instanceof Error ? error.message : String(error)}\n`);

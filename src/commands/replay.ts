@@ -5,7 +5,6 @@ import { type Config, ConfigError, readConfig } from '../config.js';
 import { Directory } from '../devices/directory.js';
 import { withRules } from '../devices/ignore-rules.js';
 import { Infrastructure } from '../devices/infrastructure.js';
-import { readKnownDevicesFile } from '../devices/known-devices-file.js';
 import { type Monitor, type MonitorListener, runMonitor, type VisitReport } from '../monitor.js';
 import type { Outbox } from '../outbox/outbox.js';
 import { visitJson } from '../status/visit-json.js';

@@ -3,7 +3,12 @@ import type { MacAddress } from './mac-address.js';
 
 /** Whom a device belongs to. `local` is a line of the local list; `id`s are Nexudus's. */
 export type Owner =
-  | { readonly kind: 'coworker'; readonly id: number; readonly name: string; readonly status: 'active' | 'inactive' | 'archived' }
+  | {
+      readonly kind: 'coworker';
+      readonly id: number;
+      readonly name: string;
+      readonly status: 'active' | 'inactive' | 'archived';
+    }
   | { readonly kind: 'staff'; readonly userId: number; readonly name: string }
   | { readonly kind: 'local'; readonly name: string };
 
@@ -59,7 +64,11 @@ export class Directory implements DirectoryView {
     for (const mac of macs) {
       const present = this.byMac.get(mac);
       if (present === undefined) this.byMac.set(mac, owner);
-      else this.byMac.set(mac, [...(Array.isArray(present) ? present : [present]), owner].sort((a, b) => rank(a) - rank(b)));
+      else
+        this.byMac.set(
+          mac,
+          [...(Array.isArray(present) ? present : [present]), owner].sort((a, b) => rank(a) - rank(b)),
+        );
     }
   }
 

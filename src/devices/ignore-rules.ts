@@ -31,7 +31,10 @@ function parseMacRule(written: string): MacRule | null {
 
 /** `*` stands for any characters, `?` for one; upper and lower case are the same. */
 function parseNameRule(written: string): NameRule {
-  const escaped = written.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*').replace(/\?/g, '.');
+  const escaped = written
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*+/g, '.*')
+    .replace(/\?/g, '.');
   return { pattern: new RegExp(`^${escaped}$`, 'isu'), written };
 }
 
@@ -45,7 +48,8 @@ export function parseIgnoreRules(written: {
   const macs: MacRule[] = [];
   for (const text of written.macs) {
     const rule = parseMacRule(text);
-    if (rule === null) problems.push(`${JSON.stringify(text)} is not a MAC address or the beginning of one, such as 00:11:22`);
+    if (rule === null)
+      problems.push(`${JSON.stringify(text)} is not a MAC address or the beginning of one, such as 00:11:22`);
     else macs.push(rule);
   }
   return {

@@ -46,7 +46,9 @@ export function readKnownDevicesFile(path: string): KnownDevicesFile {
     if (index === 0 && macText?.toLowerCase() === 'mac') continue;
     const mac = macText === undefined ? null : parseMac(macText);
     if (mac === null || !isDeviceMac(mac)) {
-      problems.push(`${path} line ${index + 1}: expected a device's MAC address and a name, such as 3c:22:fb:00:00:01,Anna`);
+      problems.push(
+        `${path} line ${index + 1}: expected a device's MAC address and a name, such as 3c:22:fb:00:00:01,Anna`,
+      );
     } else devices.set(mac, name === '' ? formatMac(mac) : name);
   }
   if (problems.length > 0) return { ok: false, problems: problems.slice(0, 10) };

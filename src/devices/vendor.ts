@@ -54,6 +54,9 @@ export function vendorOf(mac: MacAddress): string | null {
   registries ??= load();
   const [large, medium, small] = registries;
   return (
-    small?.get(Math.floor(mac / 2 ** 12)) ?? medium?.get(Math.floor(mac / 2 ** 20)) ?? large?.get(Math.floor(mac / 2 ** 24)) ?? null
+    small?.get(Math.floor(mac / 2 ** 12)) ??
+    medium?.get(Math.floor(mac / 2 ** 20)) ??
+    large?.get(Math.floor(mac / 2 ** 24)) ??
+    null
   );
 }

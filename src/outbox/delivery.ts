@@ -8,16 +8,25 @@ const SHORTEST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** While Nexudus refuses the login it is tried this often. */
 const LOGIN_PAUSE_MS = 60_000;
+/** How soon an entry is tried again while there is no directory. */
+const DIRECTORY_PAUSE_MS = 5_000;
 /** After so many server errors in a row for the same entry the entry, not the API, is the likely cause. */
 const TRIES_BEFORE_PUT_BACK = 3;
+
+export type Recheck =
+  | { readonly kind: 'report' }
+  | { readonly kind: 'not-needed'; readonly reason: string }
+  | { readonly kind: 'wait'; readonly reason: string };
 
 export interface DeliveryEdges {
   /** Makes the record; answers its id. */
   post(checkin: FailedCheckin): Promise<number>;
   /** The id of the record that an earlier try made, null when there is none. */
   find(checkin: FailedCheckin): Promise<number | null>;
-  /** Why the device need not be reported any more; null when it still must be. */
-  notNeeded(entry: OutboxEntry): string | null;
+  /** Asks the directory again: report it still, do not, or wait because there is no directory to ask. */
+  recheck(entry: OutboxEntry): Recheck;
+  /** Adds what is only read when it is really needed (the plan and teams of an inactive coworker). */
+  complete(checkin: FailedCheckin): Promise<FailedCheckin>;
   random?: () => number;
 }
 
@@ -46,40 +55,55 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
           reason: `the account may not do this (role FailedCheckin-Create): ${failure.message}`,
         };
       case 'rejected':
-        return { kind: 'refused', reason: failure.messages.join('; ') };
+        // Only a 400 is Nexudus's verdict on this very check-in. Anything else (a wrong path, a proxy's answer, a 200 that
+        // says it failed) may be mended on the other side, so nothing is dropped for it.
+        if (failure.status === 400) return { kind: 'refused', reason: failure.messages.join('; ') };
+        return afterDoubtful(entry, failure.messages.join('; '));
       case 'unavailable':
-      case 'unexpected': {
-        if (!failure.mayHaveArrived) return pause(failure.message);
-        const tries: number = blocking?.id === entry.id ? blocking.tries + 1 : 1;
-        blocking = { id: entry.id, tries };
-        return tries >= TRIES_BEFORE_PUT_BACK ? { kind: 'put-back', reason: failure.message } : pause(failure.message);
-      }
+      case 'unexpected':
+        return failure.mayHaveArrived ? afterDoubtful(entry, failure.message) : pause(failure.message);
     }
   }
 
+  /** A failure of the API or of this entry: the API is given a few chances, then the others go ahead. */
+  function afterDoubtful(entry: OutboxEntry, reason: string): Outcome {
+    blocking = { id: entry.id, tries: blocking?.id === entry.id ? blocking.tries + 1 : 1 };
+    return blocking.tries >= TRIES_BEFORE_PUT_BACK ? { kind: 'put-back', reason } : pause(reason);
+  }
+
   return async (entry, markSent) => {
-    const reason = edges.notNeeded(entry);
-    if (reason !== null && !entry.sent) return { kind: 'not-needed', reason };
+    const recheck = edges.recheck(entry);
+    if (recheck.kind === 'wait') return { kind: 'pause', ms: DIRECTORY_PAUSE_MS, reason: recheck.reason };
+    if (recheck.kind === 'not-needed' && !entry.sent) return recheck;
+    let isSent = entry.sent;
     try {
       if (entry.sent) {
         const recordId = await edges.find(entry.checkin);
-        if (recordId !== null) return { kind: 'found', recordId };
-        if (reason !== null) return { kind: 'not-needed', reason };
+        if (recordId !== null) return succeed({ kind: 'found', recordId });
+        if (recheck.kind === 'not-needed') return recheck;
+        // Certainly not there: until the post begins, the outcome is known again.
+        isSent = false;
       }
+      const checkin = await edges.complete(entry.checkin);
       await markSent(true);
-      const recordId = await edges.post(entry.checkin);
-      failuresInARow = 0;
-      blocking = null;
-      return { kind: 'posted', recordId };
+      isSent = true;
+      return succeed({ kind: 'posted', recordId: await edges.post(checkin) });
     } catch (error) {
       if (!(error instanceof NexudusError)) throw error;
-      const { failure } = error;
-      if (!entry.sent && !mayHaveArrived(failure)) await markSent(false);
-      return afterFailure(entry, failure);
+      if (isSent && !entry.sent && !mayHaveArrived(error.failure)) await markSent(false);
+      return afterFailure(entry, error.failure);
     }
   };
+
+  function succeed(outcome: Outcome): Outcome {
+    failuresInARow = 0;
+    blocking = null;
+    return outcome;
+  }
 }
 
+/** Whether the record may exist although the call failed. */
 function mayHaveArrived(failure: NexudusFailure): boolean {
+  if (failure.kind === 'rejected') return failure.status < 400;
   return (failure.kind === 'unavailable' || failure.kind === 'unexpected') && failure.mayHaveArrived;
 }

@@ -1,5 +1,14 @@
 // The outbox of one process: for replays and trials. It forgets on exit, and says so where it is started.
-import { type Deliver, type Deliverer, type Outbox, type OutboxCounts, type OutboxEntry, type OutboxItem, type Outcome, putBackMs } from './outbox.js';
+import {
+  type Deliver,
+  type Deliverer,
+  type Outbox,
+  type OutboxCounts,
+  type OutboxEntry,
+  type OutboxItem,
+  type Outcome,
+  putBackMs,
+} from './outbox.js';
 
 interface Waiting {
   entry: OutboxEntry;
@@ -159,7 +168,8 @@ export class MemoryOutbox implements Outbox {
   }
 
   async retry(id: string | null): Promise<number> {
-    const again = id === null ? [...this.failed.values()] : [...this.failed.values()].filter((item) => item.entry.id === id);
+    const again =
+      id === null ? [...this.failed.values()] : [...this.failed.values()].filter((item) => item.entry.id === id);
     for (const item of again) {
       this.failed.delete(item.entry.id);
       this.entries.set(item.entry.id, { ...item, notBeforeMs: 0 });

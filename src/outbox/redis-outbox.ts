@@ -3,7 +3,17 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { FailedCheckin } from '../nexudus/failed-checkin.js';
-import { type Deliver, type Deliverer, OUTBOX_ENTRY, type Outbox, type OutboxCounts, type OutboxEntry, type OutboxItem, type Outcome, putBackMs } from './outbox.js';
+import {
+  type Deliver,
+  type Deliverer,
+  OUTBOX_ENTRY,
+  type Outbox,
+  type OutboxCounts,
+  type OutboxEntry,
+  type OutboxItem,
+  type Outcome,
+  putBackMs,
+} from './outbox.js';
 
 /** The braces keep all keys of the queue in one slot of a Redis Cluster. */
 const PREFIX = '{nwm:outbox}';
@@ -57,7 +67,11 @@ export class RedisOutbox implements Outbox {
   }
 
   async oldestMs(): Promise<number | null> {
-    const oldest = await Promise.all([this.queue.getWaiting(0, 0), this.queue.getActive(0, 0), this.queue.getDelayed(0, 0)]);
+    const oldest = await Promise.all([
+      this.queue.getWaiting(0, 0),
+      this.queue.getActive(0, 0),
+      this.queue.getDelayed(0, 0),
+    ]);
     const added = oldest.flat().map((job) => job.timestamp);
     return added.length === 0 ? null : Math.min(...added);
   }
@@ -125,7 +139,12 @@ export interface RedisDeliveryOptions {
 }
 
 /** Takes entries out of the outbox one by one. `redis` stays the caller's; BullMQ duplicates it for its blocking reads. */
-export function startRedisDelivery(redis: Redis, outbox: RedisOutbox, deliver: Deliver, options: RedisDeliveryOptions): Deliverer {
+export function startRedisDelivery(
+  redis: Redis,
+  outbox: RedisOutbox,
+  deliver: Deliver,
+  options: RedisDeliveryOptions,
+): Deliverer {
   const worker = new Worker<OutboxEntry>(
     QUEUE,
     async (job) => {

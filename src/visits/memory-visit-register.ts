@@ -38,7 +38,9 @@ export class MemoryVisitRegister implements VisitRegister {
       device = { lastReportedMs: null, visits: [] };
       this.devices.set(mac, device);
     }
-    const touching = device.visits.filter((visit) => firstMs <= visit.toMs + this.gapMs && lastMs >= visit.fromMs - this.gapMs);
+    const touching = device.visits.filter(
+      (visit) => firstMs <= visit.toMs + this.gapMs && lastMs >= visit.fromMs - this.gapMs,
+    );
     // The earliest visit lends its id; a settlement once made stays.
     const visit: KeptVisit = {
       startMs: touching[0]?.startMs ?? firstMs,

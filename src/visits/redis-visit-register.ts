@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { macDigits, type MacAddress } from '../devices/mac-address.js';
+import { type MacAddress, macDigits } from '../devices/mac-address.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
 import { MOST_VISITS } from './visit-register.js';
 

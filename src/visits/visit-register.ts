@@ -1,5 +1,5 @@
 // The port behind which visits are kept: one register for all sensors of a location, so that each visit is decided once.
-import { macDigits, type MacAddress } from '../devices/mac-address.js';
+import { type MacAddress, macDigits } from '../devices/mac-address.js';
 
 /**
  * What became of a visit: `reported` (a failed check-in went to the outbox), `spaced` (unrecognised, but reported too

@@ -229,7 +229,8 @@ export class VisitTracker {
       visit.via.push(sighting.via);
       isNews = true;
     }
-    if (sighting.ipv4 !== 0 && visit.ipv4s.at(-1) !== sighting.ipv4) isNews = remember(visit.ipv4s, sighting.ipv4) || isNews;
+    if (sighting.ipv4 !== 0 && visit.ipv4s.at(-1) !== sighting.ipv4)
+      isNews = remember(visit.ipv4s, sighting.ipv4) || isNews;
     if (differs(sighting.ipv6, visit.ipv6Hash)) {
       visit.ipv6Hash = sighting.ipv6.hash();
       isNews = remember(visit.ipv6s, formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start)) || isNews;

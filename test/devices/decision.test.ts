@@ -9,7 +9,13 @@ const phone = { mac: 0xda2233445566, hostname: 'Annas-iPhone', ipv4: 0x0a4d0064 
 function rules(changes: Partial<DecisionRules> = {}): DecisionRules {
   const directory = new Directory();
   directory.loaded = true;
-  return { ignore: NO_IGNORE_RULES, infrastructure: new Infrastructure(), directory, reportInactive: false, ...changes };
+  return {
+    ignore: NO_IGNORE_RULES,
+    infrastructure: new Infrastructure(),
+    directory,
+    reportInactive: false,
+    ...changes,
+  };
 }
 
 function knowing(status: 'active' | 'inactive' | 'archived'): Directory {
@@ -20,17 +26,29 @@ function knowing(status: 'active' | 'inactive' | 'archived'): Directory {
 }
 
 test('a device that nobody registered is unrecognised, and a private address is called one', () => {
-  expect(decide(phone, rules())).toMatchObject({ kind: 'unrecognised', reason: expect.stringContaining('private (randomised)') });
-  expect(decide({ ...phone, mac: 0x3c22fb000001 }, rules())).toMatchObject({ kind: 'unrecognised', reason: 'nobody registered this address' });
+  expect(decide(phone, rules())).toMatchObject({
+    kind: 'unrecognised',
+    reason: expect.stringContaining('private (randomised)'),
+  });
+  expect(decide({ ...phone, mac: 0x3c22fb000001 }, rules())).toMatchObject({
+    kind: 'unrecognised',
+    reason: 'nobody registered this address',
+  });
 });
 
 test('a registered device is recognised, by name', () => {
-  expect(decide(phone, rules({ directory: knowing('active') }))).toMatchObject({ kind: 'recognised', reason: 'registered by Anna' });
+  expect(decide(phone, rules({ directory: knowing('active') }))).toMatchObject({
+    kind: 'recognised',
+    reason: 'registered by Anna',
+  });
 });
 
 test('an archived coworker is recognised, unless inactive ones are to be reported', () => {
   const directory = knowing('archived');
-  expect(decide(phone, rules({ directory }))).toMatchObject({ kind: 'recognised', reason: 'registered by Anna (archived)' });
+  expect(decide(phone, rules({ directory }))).toMatchObject({
+    kind: 'recognised',
+    reason: 'registered by Anna (archived)',
+  });
   expect(decide(phone, rules({ directory, reportInactive: true }))).toMatchObject({
     kind: 'unrecognised',
     reason: 'registered by Anna, whose account is archived',
@@ -48,8 +66,12 @@ test('equipment that announces itself is ignored, by address or by MAC, and the 
   const infrastructure = new Infrastructure([0x020000000001]);
   infrastructure.learn({ dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerIp: phone.ipv4, routerMac: 0 });
   expect(decide(phone, rules({ infrastructure })).reason).toBe('this is the router that DHCP announces');
-  expect(decide({ ...phone, mac: 0x3c22fb000009, ipv4: 0 }, rules({ infrastructure })).reason).toBe('this is the DHCP server');
-  expect(decide({ ...phone, mac: 0x020000000001, ipv4: 0 }, rules({ infrastructure })).reason).toBe('this is the sensor itself');
+  expect(decide({ ...phone, mac: 0x3c22fb000009, ipv4: 0 }, rules({ infrastructure })).reason).toBe(
+    'this is the DHCP server',
+  );
+  expect(decide({ ...phone, mac: 0x020000000001, ipv4: 0 }, rules({ infrastructure })).reason).toBe(
+    'this is the sensor itself',
+  );
 });
 
 test.each([
@@ -58,11 +80,15 @@ test.each([
   [0x00000c07ac01, 'HSRP'],
   [0x00000c9ff123, 'HSRP version 2'],
 ])('the virtual router address %i is equipment (%s)', (mac, protocol) => {
-  expect(decide({ mac, hostname: null, ipv4: 0 }, rules())).toMatchObject({ kind: 'ignored', reason: `this is a virtual router address (${protocol})` });
+  expect(decide({ mac, hostname: null, ipv4: 0 }, rules())).toMatchObject({
+    kind: 'ignored',
+    reason: `this is a virtual router address (${protocol})`,
+  });
 });
 
 test('a flood of announcements cannot fill the memory, nor turn every visitor into equipment', () => {
   const infrastructure = new Infrastructure();
-  for (let i = 1; i <= 10_000; i++) infrastructure.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0 });
+  for (let i = 1; i <= 10_000; i++)
+    infrastructure.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0 });
   expect(infrastructure.roleOf(9_999, 9_999)).toBeNull();
 });

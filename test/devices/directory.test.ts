@@ -42,7 +42,10 @@ test('a full reading ends with whoever it did not name being forgotten', () => {
 });
 
 test('after any sequence of changes the index holds exactly what the users have', () => {
-  const change = fc.record({ user: fc.integer({ min: 1, max: 5 }), macs: fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 4 }) });
+  const change = fc.record({
+    user: fc.integer({ min: 1, max: 5 }),
+    macs: fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 4 }),
+  });
   fc.assert(
     fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
       const directory = new Directory();

@@ -15,10 +15,12 @@ test.each([
   expect(ignoredBecause(rules(written), device)).toBe(reason);
 });
 
-test.each([[{ macs: ['3c:22:fc'] }], [{ vendors: ['Apple'] }], [{ hostnames: ['printer'] }], [{ hostnames: ['printer.*'] }]])(
-  '%j does not match',
-  (written) => expect(ignoredBecause(rules(written), device)).toBeNull(),
-);
+test.each([
+  [{ macs: ['3c:22:fc'] }],
+  [{ vendors: ['Apple'] }],
+  [{ hostnames: ['printer'] }],
+  [{ hostnames: ['printer.*'] }],
+])('%j does not match', (written) => expect(ignoredBecause(rules(written), device)).toBeNull());
 
 test('a device without vendor and host name is matched by address alone', () => {
   const unknown = { mac: device.mac, vendor: null, hostname: null };

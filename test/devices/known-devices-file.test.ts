@@ -15,7 +15,13 @@ function read(text: string) {
 
 test('headings, comments, quotes, a byte order mark and Windows line ends are understood', () => {
   const file = read('\uFEFFmac,name\r\n# the office\r\n3C-22-FB-00-00-01,"Smith, ""Jo"""\r\n\r\n3c22fb000002,\r\n');
-  expect(file).toEqual({ ok: true, devices: new Map([[0x3c22fb000001, 'Smith, "Jo"'], [0x3c22fb000002, '3c:22:fb:00:00:02']]) });
+  expect(file).toEqual({
+    ok: true,
+    devices: new Map([
+      [0x3c22fb000001, 'Smith, "Jo"'],
+      [0x3c22fb000002, '3c:22:fb:00:00:02'],
+    ]),
+  });
 });
 
 test('every wrong line is named', () => {
@@ -25,5 +31,8 @@ test('every wrong line is named', () => {
 });
 
 test('a file that is not there is a problem with its reason', () => {
-  expect(readKnownDevicesFile('/nowhere/known.csv')).toEqual({ ok: false, problems: ['cannot read /nowhere/known.csv (ENOENT)'] });
+  expect(readKnownDevicesFile('/nowhere/known.csv')).toEqual({
+    ok: false,
+    problems: ['cannot read /nowhere/known.csv (ENOENT)'],
+  });
 });

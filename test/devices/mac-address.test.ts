@@ -1,16 +1,28 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatMac, isDeviceMac, isLocallyAdministered, macDigits, parseMac, readMac } from '../../src/devices/mac-address.js';
+import {
+  formatMac,
+  isDeviceMac,
+  isLocallyAdministered,
+  macDigits,
+  parseMac,
+  readMac,
+} from '../../src/devices/mac-address.js';
 
 test.each(['3c:22:fb:00:00:01', '3C-22-FB-00-00-01', '3c22.fb00.0001', '3C22FB000001', ' 3c:22:fb:00:00:01 '])(
   '%j is read as one and the same address',
   (text) => expect(parseMac(text)).toBe(0x3c22fb000001),
 );
 
-test.each(['', '3c:22:fb:00:00', '3c:22:fb:00:00:01:02', '3c:22-fb:00:00:01', '3c:22:fb:00:00:0g', '3c22fb0000011', '3c2.2fb.000.001'])(
-  '%j is not an address',
-  (text) => expect(parseMac(text)).toBeNull(),
-);
+test.each([
+  '',
+  '3c:22:fb:00:00',
+  '3c:22:fb:00:00:01:02',
+  '3c:22-fb:00:00:01',
+  '3c:22:fb:00:00:0g',
+  '3c22fb0000011',
+  '3c2.2fb.000.001',
+])('%j is not an address', (text) => expect(parseMac(text)).toBeNull());
 
 test('every address survives being written and read, as text and as octets', () => {
   fc.assert(

@@ -60,7 +60,10 @@ describe.each<[string, () => VisitRegister]>([
     await register.sight(MAC, minutes(0), minutes(0));
     await register.sight(MAC, minutes(25), minutes(25));
     await register.settle(MAC, minutes(25), 'reported');
-    expect(await register.sight(MAC, minutes(12), minutes(12))).toMatchObject({ startMs: minutes(0), settlement: 'reported' });
+    expect(await register.sight(MAC, minutes(12), minutes(12))).toMatchObject({
+      startMs: minutes(0),
+      settlement: 'reported',
+    });
   });
 
   test('a late sighting of a visit long past finds that visit, not the present one', async () => {
@@ -68,8 +71,14 @@ describe.each<[string, () => VisitRegister]>([
     await register.sight(MAC, minutes(0), minutes(5));
     await register.settle(MAC, minutes(0), 'recognised');
     await register.sight(MAC, minutes(60), minutes(65));
-    expect(await register.sight(MAC, minutes(3), minutes(4))).toMatchObject({ startMs: minutes(0), settlement: 'recognised' });
-    expect(await register.sight(MAC, minutes(66), minutes(66))).toMatchObject({ startMs: minutes(60), settlement: null });
+    expect(await register.sight(MAC, minutes(3), minutes(4))).toMatchObject({
+      startMs: minutes(0),
+      settlement: 'recognised',
+    });
+    expect(await register.sight(MAC, minutes(66), minutes(66))).toMatchObject({
+      startMs: minutes(60),
+      settlement: null,
+    });
   });
 
   test('the first settlement stays, and the latest report is remembered over visits', async () => {
@@ -77,7 +86,10 @@ describe.each<[string, () => VisitRegister]>([
     await register.sight(MAC, minutes(0), minutes(0));
     await register.settle(MAC, minutes(0), 'reported');
     await register.settle(MAC, minutes(0), 'ignored');
-    expect(await register.sight(MAC, minutes(1), minutes(1))).toMatchObject({ settlement: 'reported', lastReportedMs: minutes(0) });
+    expect(await register.sight(MAC, minutes(1), minutes(1))).toMatchObject({
+      settlement: 'reported',
+      lastReportedMs: minutes(0),
+    });
     for (let visit = 1; visit <= MOST_VISITS + 2; visit++) {
       const answer = await register.sight(MAC, minutes(visit * 60), minutes(visit * 60));
       expect(answer).toMatchObject({ settlement: null, lastReportedMs: minutes(0) });
@@ -97,8 +109,15 @@ describe.each<[string, () => VisitRegister]>([
 
 test('Redis and memory give the same answers to any sequence, in any order of time', async () => {
   const step = fc.oneof(
-    fc.record({ kind: fc.constant('sight' as const), at: fc.integer({ min: 0, max: 120 }), lasts: fc.integer({ min: 0, max: 10 }) }),
-    fc.record({ kind: fc.constant('settle' as const), how: fc.constantFrom('reported' as const, 'recognised' as const) }),
+    fc.record({
+      kind: fc.constant('sight' as const),
+      at: fc.integer({ min: 0, max: 120 }),
+      lasts: fc.integer({ min: 0, max: 10 }),
+    }),
+    fc.record({
+      kind: fc.constant('settle' as const),
+      how: fc.constantFrom('reported' as const, 'recognised' as const),
+    }),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
@@ -125,7 +144,9 @@ test('fifty sensors that see the same burst at once agree on one start', async (
   const options = { businessId: business, gapMs: GAP, retentionMs: RETENTION };
   const connections = Array.from({ length: 50 }, () => new Redis(server.url));
   const answers = await Promise.all(
-    connections.map((connection, index) => new RedisVisitRegister(connection, options).sight(MAC, START + index, START + 2_000)),
+    connections.map((connection, index) =>
+      new RedisVisitRegister(connection, options).sight(MAC, START + index, START + 2_000),
+    ),
   );
   expect(new Set(answers.map(({ startMs }) => startMs)).size).toBe(1);
   await Promise.all(connections.map((connection) => connection.quit()));
@@ -152,7 +173,8 @@ test('rubbish under the key of a device does not stop the register', async () =>
 test('the memory of a long replay does not grow with the devices that are long gone', () => {
   const register = new MemoryVisitRegister(GAP, RETENTION);
   for (let day = 0; day < 10; day++) {
-    for (let device = 0; device < 1_000; device++) register.sight(day * 1_000 + device + 1, minutes(day * 1440), minutes(day * 1440));
+    for (let device = 0; device < 1_000; device++)
+      register.sight(day * 1_000 + device + 1, minutes(day * 1440), minutes(day * 1440));
   }
   expect(register.size).toBeLessThanOrEqual(3_000);
 });

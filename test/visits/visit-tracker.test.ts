@@ -18,12 +18,16 @@ interface Fact {
 
 /** A tracker with what its listener heard, and one clock for event and steady time. */
 function trial(options: { gapMs?: number; settleMs?: number } = {}) {
-  const heard: { kind: 'active' | 'ended'; mac: number; sightings: number; hostname: string | null; atMs: number }[] = [];
+  const heard: { kind: 'active' | 'ended'; mac: number; sightings: number; hostname: string | null; atMs: number }[] =
+    [];
   let nowMs = START;
   const note = (kind: 'active' | 'ended') => (visit: Visit) => {
     heard.push({ kind, mac: visit.mac, sightings: visit.sightings, hostname: visit.hostname, atMs: nowMs - START });
   };
-  const tracker = new VisitTracker({ gapMs: GAP, settleMs: SETTLE, ...options }, { onActive: note('active'), onEnded: note('ended') });
+  const tracker = new VisitTracker(
+    { gapMs: GAP, settleMs: SETTLE, ...options },
+    { onActive: note('active'), onEnded: note('ended') },
+  );
   const sighting = new Sighting();
   return {
     tracker,
@@ -145,7 +149,10 @@ test('an earlier sighting that arrives late makes the visit begin earlier and en
 
 test('a wall clock that jumps neither ends a visit nor begins another: gaps are measured in steady time', () => {
   const ended: Visit[] = [];
-  const tracker = new VisitTracker({ gapMs: GAP, settleMs: SETTLE }, { onActive() {}, onEnded: (visit) => ended.push(visit) });
+  const tracker = new VisitTracker(
+    { gapMs: GAP, settleMs: SETTLE },
+    { onActive() {}, onEnded: (visit) => ended.push(visit) },
+  );
   const sighting = new Sighting();
   sighting.mac = MAC;
   tracker.observe(sighting, START, 0);

@@ -1,0 +1,262 @@
+// `wifi-monitor monitor`: makes the real edges (interfaces, Redis, Nexudus), runs the pipeline, and stops it in order.
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import { InterfaceWatch } from '../capture/interface-watch.js';
+import { defaultRoute, listInterfaces, ownMacs } from '../capture/network-interfaces.js';
+import { type Config, ConfigError, readConfig } from '../config.js';
+import { Directory } from '../devices/directory.js';
+import { DirectorySnapshot } from '../devices/directory-snapshot.js';
+import { DirectorySync } from '../devices/directory-sync.js';
+import { Infrastructure } from '../devices/infrastructure.js';
+import { createLogger, type Logger } from '../log.js';
+import { type Monitor, type MonitorSettings, runMonitor } from '../monitor.js';
+import { createNexudusClient, type NexudusClient } from '../nexudus/client.js';
+import { MemoryOutbox } from '../outbox/memory-outbox.js';
+import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
+import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
+import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
+import { connectRedis } from '../redis-connection.js';
+import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
+import { RedisVisitRegister } from '../visits/redis-visit-register.js';
+import type { VisitRegister } from '../visits/visit-register.js';
+import { MonitorLog } from './monitor-log.js';
+
+const REDIS_READY_WITHIN_MS = 5_000;
+const DELIVERY_STOPS_WITHIN_MS = 3_000;
+const CLEAN_EVERY_MS = 3_600_000;
+/** A wall clock that is this far from where steady time says it should be was set. */
+const CLOCK_JUMP_MS = 2_000;
+const LOOK_AT_CLOCK_EVERY_MS = 10_000;
+
+/** Things to close, closed in the reverse order of their making. */
+class Closing {
+  private readonly steps: (() => Promise<unknown> | unknown)[] = [];
+
+  add(step: () => Promise<unknown> | unknown): void {
+    this.steps.push(step);
+  }
+
+  async run(log: Logger): Promise<void> {
+    for (const step of this.steps.reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        log.debug({ cause: String(error) }, 'could not close something');
+      }
+    }
+  }
+}
+
+/**
+ * Runs until SIGTERM or SIGINT, which it answers within 10 s. Answers the exit code.
+ * @throws ConfigError; CaptureError when capturing is not permitted
+ */
+export async function monitor(): Promise<number> {
+  const config = readConfig(process.env, { nexudus: true });
+  const interfaces = interfacesOf(config);
+  const businessId = config.businessId ?? 0;
+  const log = await createLogger(config.logLevel);
+  const listener = new MonitorLog(log, config.logMacs);
+  const closing = new Closing();
+  endOnUnexpected(log);
+
+  const route = defaultRoute();
+  const infrastructure = new Infrastructure(ownMacs());
+  if (route !== null) infrastructure.addGateway(route.gatewayIpv4);
+  const settings: MonitorSettings = {
+    businessId,
+    gapMs: config.visitGapMs,
+    settleMs: config.settleTimeMs,
+    reportAgainAfterMs: config.reportAgainAfterMs,
+    ignore: config.ignore,
+    reportInactive: config.reportInactive,
+    timeZone: config.timeZone,
+  };
+  const source = new InterfaceWatch(interfaces, {
+    promiscuous: config.promiscuous,
+    ipv6: config.ipv6,
+    onChange: (status, before) => listener.onInterface(status, before),
+  });
+  const store = await openStore(config, businessId, log, closing);
+  const directory = new Directory(config.knownDevices);
+  const client = clientFor(config, interfaces, businessId);
+  if (client !== null) closing.add(() => client.close());
+
+  const running: Monitor = runMonitor(settings, {
+    source,
+    time: { kind: 'live', steadyMs: () => performance.now() },
+    directory,
+    infrastructure,
+    register: store.register,
+    outbox: config.dryRun ? { add: (entry) => listener.onDryRun(entry) } : store.outbox,
+    listener,
+  });
+  closing.add(watchClock(log));
+
+  if (client === null) directory.loaded = true;
+  else {
+    const { redis } = store;
+    const sync = new DirectorySync({
+      client,
+      directory,
+      snapshot: redis === null ? null : new DirectorySnapshot(redis, businessId, config.retentionMs),
+      refreshMs: config.directoryRefreshMs,
+      log: log.child({ stage: 'directory' }),
+      onLoaded: () => running.directoryLoaded(),
+    });
+    sync.start();
+    closing.add(() => sync.stop());
+    if (!config.dryRun) {
+      const deliver = nexudusDelivery(client, { ...settings, directory, infrastructure });
+      const deliverer = store.startDelivery(deliver, (entry, outcome) => listener.onOutcome(entry, outcome));
+      closing.add(() => within(DELIVERY_STOPS_WITHIN_MS, deliverer.close()));
+    }
+  }
+  log.info({ interfaces, businessId, dryRun: config.dryRun, redis: config.redisUrl !== null }, 'monitor started');
+
+  onSignals(log, () => running.stop());
+  try {
+    await running.finished;
+  } finally {
+    await closing.run(log);
+  }
+  if (running.waiting() > 0) log.warn({ visits: running.waiting() }, 'visits could not be handed over before the end');
+  log.info({ ...running.counts, malformedBy: Object.fromEntries(running.counts.malformedBy) }, 'monitor stopped');
+  // Whatever still holds the process (a socket that does not close) must not hold the supervisor.
+  setTimeout(() => process.exit(), 1_000).unref();
+  return 0;
+}
+
+function interfacesOf(config: Config): readonly string[] {
+  if (config.interfaces.length > 0) return config.interfaces;
+  const route = defaultRoute();
+  if (route !== null) return [route.interfaceName];
+  const names = listInterfaces().map(({ name }) => name);
+  throw new ConfigError([
+    `CAPTURE_INTERFACE: must be set, because there is no default route to tell the interface (there are: ${names.join(', ')})`,
+  ]);
+}
+
+function clientFor(config: Config, interfaces: readonly string[], businessId: number): NexudusClient | null {
+  if (config.login === null) return null;
+  return createNexudusClient({
+    url: config.nexudusUrl,
+    auth: config.login,
+    clientId: config.clientId ?? ownClientId(interfaces, businessId),
+  });
+}
+
+/** Stable over restarts, different for each sensor: one refresh token lives per client id. */
+function ownClientId(interfaces: readonly string[], businessId: number): string {
+  const identity = JSON.stringify([hostname(), interfaces, businessId]);
+  return `wifi-monitor-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
+}
+
+interface Store {
+  /** For what else is kept; null when everything lives in memory. */
+  readonly redis: Redis | null;
+  readonly register: VisitRegister;
+  readonly outbox: Outbox;
+  startDelivery(deliver: Deliver, onOutcome: (entry: OutboxEntry, outcome: Outcome) => void): Deliverer;
+}
+
+/** Where visits and failed check-ins are kept. A dry run never touches what a real one keeps. */
+async function openStore(config: Config, businessId: number, log: Logger, closing: Closing): Promise<Store> {
+  const spacingMs = 60_000 / config.postsPerMinute;
+  if (config.redisUrl === null || config.dryRun) {
+    if (!config.dryRun)
+      log.warn('REDIS_URL is not set: visits and failed check-ins are forgotten when the monitor ends');
+    const outbox = new MemoryOutbox({ spacingMs });
+    return {
+      redis: null,
+      register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
+      outbox,
+      startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
+    };
+  }
+  const redisLog = log.child({ stage: 'redis' });
+  const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
+  const deliveryRedis = connectRedis(config.redisUrl, 'delivering', redisLog);
+  closing.add(() => {
+    redis.disconnect();
+    deliveryRedis.disconnect();
+  });
+  await ready(redis);
+  const register = new RedisVisitRegister(redis, {
+    businessId,
+    gapMs: config.visitGapMs,
+    retentionMs: config.retentionMs,
+  });
+  const outbox = new RedisOutbox(redis, { retentionMs: config.retentionMs });
+  closing.add(() => within(1_000, outbox.close()));
+  const clean = setInterval(() => void outbox.clean(config.retentionMs).catch(() => {}), CLEAN_EVERY_MS);
+  closing.add(() => clearInterval(clean));
+  return {
+    redis,
+    register,
+    outbox,
+    startDelivery: (deliver, onOutcome) =>
+      startRedisDelivery(deliveryRedis, outbox, deliver, {
+        spacingMs,
+        onOutcome,
+        onError: (error) => redisLog.debug({ cause: error.message }, 'delivery met an error of Redis'),
+      }),
+  };
+}
+
+/** Waits a little for Redis; when it is away the monitor starts all the same. */
+async function ready(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return;
+  let stop = () => {};
+  const isReady = new Promise<void>((resolve) => {
+    stop = () => resolve();
+    redis.once('ready', stop);
+  });
+  await within(REDIS_READY_WITHIN_MS, isReady);
+  redis.off('ready', stop);
+}
+
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** Says when the wall clock was set. Visits do not suffer: their gaps are measured in steady time. */
+function watchClock(log: Logger): () => void {
+  let offsetMs = Date.now() - performance.now();
+  const timer = setInterval(() => {
+    const nowMs = Date.now() - performance.now();
+    const jumpMs = Math.round(nowMs - offsetMs);
+    if (Math.abs(jumpMs) >= CLOCK_JUMP_MS) log.warn({ jumpMs }, 'the clock of this machine was set; open visits go on');
+    offsetMs = nowMs;
+  }, LOOK_AT_CLOCK_EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function onSignals(log: Logger, stop: () => void): void {
+  let isStopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // A second signal ends at once.
+      if (isStopping) process.exit(1);
+      isStopping = true;
+      log.info({ signal }, 'stopping');
+      stop();
+    });
+  }
+}
+
+/** No half-dead state: what nobody expected ends the process, and the supervisor starts it again. */
+function endOnUnexpected(log: Logger): void {
+  const end = (error: unknown) => {
+    log.fatal({ cause: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'unexpected error');
+    process.exit(1);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

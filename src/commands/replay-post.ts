@@ -1,0 +1,65 @@
+// `replay --post`: really posts what a replay found, with an outbox in memory. Live keys in Redis are never touched.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../config.js';
+import type { Directory } from '../devices/directory.js';
+import { ownerOf } from '../devices/directory-sync.js';
+import { Infrastructure } from '../devices/infrastructure.js';
+import { createNexudusClient } from '../nexudus/client.js';
+import { readKnownDevices } from '../nexudus/known-devices.js';
+import { MemoryOutbox } from '../outbox/memory-outbox.js';
+import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
+import type { Outbox } from '../outbox/outbox.js';
+
+export interface Posting {
+  readonly outbox: Pick<Outbox, 'add'>;
+  /** Posts everything that was added. `problems` are sentences for people. */
+  deliverAll(): Promise<{ posted: number; problems: string[] }>;
+}
+
+/** When Nexudus cannot be reached for this long, a replay gives up: a person is waiting. */
+const GIVE_UP_MS = 60_000;
+
+/** Logs in and reads the registered devices. Throws a NexudusError when that fails. */
+export async function preparePosting(config: Config, directory: Directory): Promise<Posting> {
+  if (config.login === null) throw new Error('--post needs NEXUDUS_USERNAME and NEXUDUS_PASSWORD, and no DRY_RUN');
+  const client = createNexudusClient({
+    url: config.nexudusUrl,
+    auth: config.login,
+    clientId: config.clientId ?? 'wifi-monitor-replay',
+  });
+  for await (const { users } of readKnownDevices(client)) {
+    for (const user of users) directory.register(user.userId, ownerOf(user), user.macs);
+  }
+  const outbox = new MemoryOutbox({ spacingMs: 60_000 / config.postsPerMinute });
+  const deliver = nexudusDelivery(client, {
+    businessId: config.businessId ?? 0,
+    ignore: config.ignore,
+    infrastructure: new Infrastructure(),
+    directory,
+    reportInactive: config.reportInactive,
+  });
+
+  async function deliverAll(): Promise<{ posted: number; problems: string[] }> {
+    const problems: string[] = [];
+    let posted = 0;
+    let latestSuccessMs = performance.now();
+    let trouble = '';
+    const deliverer = outbox.start(deliver, (_entry, outcome) => {
+      if (outcome.kind === 'posted') posted++;
+      if (outcome.kind === 'refused') problems.push(`Nexudus refuses a failed check-in: ${outcome.reason}`);
+      if (outcome.kind === 'pause' || outcome.kind === 'put-back') trouble = outcome.reason;
+      else latestSuccessMs = performance.now();
+    });
+    while (!outbox.isEmpty && performance.now() - latestSuccessMs < GIVE_UP_MS) await delay(20);
+    if (!outbox.isEmpty) problems.push(`not every failed check-in could be posted: ${trouble}`);
+    await deliverer.close();
+    await client.close();
+    return { posted, problems };
+  }
+
+  return {
+    // The same capture may have been replayed before, and Nexudus has no idempotency: it is searched first.
+    outbox: { add: (entry) => outbox.add({ ...entry, sent: true }) },
+    deliverAll,
+  };
+}

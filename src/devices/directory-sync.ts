@@ -1,0 +1,206 @@
+// Keeps the directory like Nexudus: a snapshot at the start, then a whole reading, then what has changed.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../log.js';
+import { type NexudusClient, NexudusError } from '../nexudus/client.js';
+import { type FullReads, type KnownUser, type Pace, readKnownDevices } from '../nexudus/known-devices.js';
+import type { Directory, Owner } from './directory.js';
+import type { DirectorySnapshot } from './directory-snapshot.js';
+
+/** Only a whole reading notices what was deleted: it is made anew after this long at the latest ... */
+const LONGEST_BETWEEN_FULL_MS = 6 * 3_600_000;
+/** ... and sooner where it takes less than this part of the time. */
+const FULL_READING_SHARE = 1 / 50;
+const FIRST_RETRY_MS = 5_000;
+const LOGIN_RETRY_MS = 60_000;
+/** The same trouble is logged once in this time. */
+const LOG_AGAIN_MS = 60_000;
+
+export interface DirectorySyncOptions {
+  readonly client: NexudusClient;
+  readonly directory: Directory;
+  readonly snapshot: DirectorySnapshot | null;
+  readonly refreshMs: number;
+  readonly log: Logger;
+  /** The directory was loaded for the first time. */
+  readonly onLoaded: () => void;
+  readonly pace?: Pace;
+}
+
+export interface DirectoryStatus {
+  /** When the directory was last like Nexudus, ms since the epoch; null when never. */
+  readonly readAtMs: number | null;
+  /** Why the latest reading failed; null when it did not. */
+  readonly failure: string | null;
+  readonly devices: number;
+}
+
+export class DirectorySync {
+  private readonly abort = new AbortController();
+  private readonly fullReads: FullReads = new Map();
+  private readAt: Date | null = null;
+  private failure: string | null = null;
+  private failures = 0;
+  private loggedMs = Number.NEGATIVE_INFINITY;
+  private nextFullMs = 0;
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly options: DirectorySyncOptions) {}
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.abort.abort();
+    await this.running;
+  }
+
+  status(): DirectoryStatus {
+    return { readAtMs: this.readAt?.getTime() ?? null, failure: this.failure, devices: this.options.directory.size };
+  }
+
+  private async run(): Promise<void> {
+    await this.loadSnapshot();
+    while (!this.abort.signal.aborted) {
+      const waitMs = await this.refresh();
+      await delay(waitMs, undefined, { signal: this.abort.signal }).catch(() => {});
+    }
+  }
+
+  private async loadSnapshot(): Promise<void> {
+    const { snapshot, directory, log } = this.options;
+    if (snapshot === null) return;
+    try {
+      const readAt = await snapshot.load((user) => register(directory, user), this.fullReads);
+      if (readAt === null) return;
+      this.readAt = readAt;
+      log.info(
+        { devices: directory.size, readAt: readAt.toISOString() },
+        'directory loaded from the snapshot in Redis',
+      );
+      this.loaded();
+    } catch (error) {
+      log.warn({ cause: messageOf(error) }, 'the snapshot of the directory cannot be read; waiting for Nexudus');
+    }
+  }
+
+  /** Reads once. Answers how long to wait before the next reading, ms. */
+  private async refresh(): Promise<number> {
+    const { refreshMs, log, directory } = this.options;
+    const began = performance.now();
+    const since = began >= this.nextFullMs ? null : this.readAt;
+    try {
+      const { isFull, changed } = await this.read(since);
+      if (isFull) {
+        const tookMs = performance.now() - began;
+        this.nextFullMs = performance.now() + Math.min(LONGEST_BETWEEN_FULL_MS, tookMs / FULL_READING_SHARE);
+      }
+      if (this.failure !== null) log.info('the directory can be read from Nexudus again');
+      this.failure = null;
+      this.failures = 0;
+      const level = directory.loaded && !isFull ? 'debug' : 'info';
+      log[level]({ devices: directory.size, changed, whole: isFull }, 'directory read from Nexudus');
+      this.loaded();
+      return refreshMs;
+    } catch (error) {
+      if (this.abort.signal.aborted) return 0;
+      return this.fail(error);
+    }
+  }
+
+  private async read(since: Date | null): Promise<{ isFull: boolean; changed: number }> {
+    const { client, directory, pace } = this.options;
+    const seen = new Set<number>();
+    const changes: KnownUser[] = [];
+    let isFull = false;
+    let changed = 0;
+    let startedAt = new Date();
+    const reading = readKnownDevices(client, {
+      since,
+      signal: this.abort.signal,
+      fullReads: this.fullReads,
+      ...(pace === undefined ? {} : { pace }),
+      onThrottled: (waitMs) => this.options.log.debug({ waitMs }, 'Nexudus asks the directory reading to wait'),
+    });
+    for await (const batch of reading) {
+      isFull = batch.full;
+      startedAt = batch.startedAt;
+      for (const user of batch.users) {
+        register(directory, user);
+        changed++;
+        if (isFull) seen.add(user.userId);
+        else changes.push(user);
+      }
+    }
+    if (isFull) directory.keepOnly(seen);
+    this.readAt = startedAt;
+    await this.keep(isFull, changes, startedAt);
+    return { isFull, changed };
+  }
+
+  private async keep(isFull: boolean, changes: readonly KnownUser[], readAt: Date): Promise<void> {
+    const { snapshot, directory, log } = this.options;
+    if (snapshot === null) return;
+    try {
+      if (isFull) await snapshot.replace(knownUsers(directory), this.fullReads, readAt);
+      else await snapshot.update(changes, readAt);
+    } catch (error) {
+      log.debug({ cause: messageOf(error) }, 'the snapshot of the directory cannot be written');
+    }
+  }
+
+  private loaded(): void {
+    const { directory, onLoaded } = this.options;
+    if (directory.loaded) return;
+    directory.loaded = true;
+    onLoaded();
+  }
+
+  private fail(error: unknown): number {
+    const { log, refreshMs, directory } = this.options;
+    const isNew = this.failure === null;
+    this.failure = messageOf(error);
+    const now = performance.now();
+    if (isNew || now - this.loggedMs >= LOG_AGAIN_MS) {
+      this.loggedMs = now;
+      const meanwhile = directory.loaded ? 'the last known directory is used' : 'visits stay pending until it can';
+      log.warn({ cause: this.failure }, `the directory cannot be read from Nexudus; ${meanwhile}`);
+    }
+    const isLogin = error instanceof NexudusError && ['login-refused', 'unauthorised'].includes(error.failure.kind);
+    const retryMs = isLogin ? LOGIN_RETRY_MS : FIRST_RETRY_MS * 2 ** Math.min(this.failures, 6);
+    this.failures++;
+    return Math.min(retryMs, Math.max(refreshMs, FIRST_RETRY_MS)) * (0.75 + Math.random() / 2);
+  }
+}
+
+function register(directory: Directory, user: KnownUser): void {
+  directory.register(user.userId, ownerOf(user), user.macs);
+}
+
+/** Who owns the devices of this user, as the directory puts it. */
+export function ownerOf({ userId, name, active, coworker }: KnownUser): Owner {
+  if (coworker === null) return { kind: 'staff', userId, name };
+  const status = coworker.archived ? 'archived' : coworker.active && active ? 'active' : 'inactive';
+  return { kind: 'coworker', id: coworker.id, name: coworker.name, status };
+}
+
+/** The directory in the shape in which Nexudus's users come, for the snapshot. */
+function* knownUsers(directory: Directory): Generator<KnownUser> {
+  for (const { userId, owner, macs } of directory.entries()) {
+    if (owner.kind === 'local') continue;
+    const coworker =
+      owner.kind === 'staff'
+        ? null
+        : {
+            id: owner.id,
+            name: owner.name,
+            active: owner.status !== 'inactive',
+            archived: owner.status === 'archived',
+          };
+    yield { userId, name: owner.name, active: true, coworker, macs };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

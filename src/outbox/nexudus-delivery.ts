@@ -1,0 +1,47 @@
+// Delivery with Nexudus at the other end: how to post, to search, and to ask the directory again.
+import { type DecisionRules, decide } from '../devices/decision.js';
+import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
+import { Infrastructure } from '../devices/infrastructure.js';
+import type { NexudusClient } from '../nexudus/client.js';
+import { type FailedCheckin, findFailedCheckin, postFailedCheckin } from '../nexudus/failed-checkin.js';
+import { readPlan } from '../nexudus/plan.js';
+import { createDelivery, type Recheck } from './delivery.js';
+import type { Deliver, OutboxEntry } from './outbox.js';
+
+/** One delivery for all entries; it remembers how often in a row the API failed. */
+export function nexudusDelivery(
+  client: NexudusClient,
+  rules: DecisionRules & { readonly businessId: number },
+): Deliver {
+  // Other businesses' sensors have rules and equipment of their own; the registered devices are the same for all.
+  const foreignRules: DecisionRules = { ...rules, ignore: NO_IGNORE_RULES, infrastructure: new Infrastructure() };
+
+  function recheck({ mac, hostname, ipv4, checkin }: OutboxEntry): Recheck {
+    const decision = decide({ mac, hostname, ipv4 }, checkin.BusinessId === rules.businessId ? rules : foreignRules);
+    switch (decision.kind) {
+      case 'unrecognised':
+        return { kind: 'report' };
+      case 'pending':
+        return { kind: 'wait', reason: decision.reason };
+      default:
+        return { kind: 'not-needed', reason: decision.reason };
+    }
+  }
+
+  async function complete(checkin: FailedCheckin): Promise<FailedCheckin> {
+    if (checkin.CoworkerId === undefined) return checkin;
+    const { tariff, teams } = await readPlan(client, checkin.CoworkerId);
+    return {
+      ...checkin,
+      ...(tariff === null ? {} : { TariffAtTheTimeOfCheckin: tariff }),
+      ...(teams.length === 0 ? {} : { TeamsAtTheTimeOfCheckin: teams.join(',') }),
+    };
+  }
+
+  return createDelivery({
+    post: (checkin) => postFailedCheckin(client, checkin),
+    find: (checkin) => findFailedCheckin(client, checkin),
+    recheck,
+    complete,
+  });
+}

@@ -28,43 +28,47 @@ export async function readCaptureFile(
   options: { ipv6: boolean },
   onFrame: OnFrame,
 ): Promise<CaptureFileEnd> {
-  const obstacle = await obstacleTo(path);
-  if (obstacle !== null) return { complete: false, frames: 0, reason: obstacle };
+  const file = await identify(path);
+  if ('obstacle' in file) return { complete: false, frames: 0, reason: file.obstacle };
 
-  let linkType: LinkType | null;
-  let session: OfflineSession;
+  const capture = openCapture(path, options);
+  if ('obstacle' in capture) return { complete: false, frames: 0, reason: capture.obstacle };
+
+  const { session, linkType } = capture;
+  let frames = 0;
+  const isWhole = session.read((frame, length, atMs) => {
+    frames += 1;
+    onFrame(frame, length, atMs, linkType);
+  });
+  return isWhole ? { complete: true, frames } : { complete: false, frames, reason: damage(path, file.format) };
+}
+
+/** Opens the file twice, because the filter depends on the link type and has to be given when opening. */
+function openCapture(
+  path: string,
+  options: { ipv6: boolean },
+): { session: OfflineSession; linkType: LinkType } | { obstacle: string } {
   try {
     const probe = new OfflineSession(path, '');
     probe.close();
-    linkType = linkTypeOf(probe.linkTypeName);
-    if (linkType === null) {
-      return { complete: false, frames: 0, reason: `${path}: ${unsupportedLinkType(probe.linkTypeName)}` };
-    }
-    session = new OfflineSession(path, captureFilter(linkType, options));
+    const linkType = linkTypeOf(probe.linkTypeName);
+    if (linkType === null) return { obstacle: `${path}: ${unsupportedLinkType(probe.linkTypeName)}` };
+    return { session: new OfflineSession(path, captureFilter(linkType, options)), linkType };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
-    return { complete: false, frames: 0, reason: `${path} is cut off or corrupt in its file header (${detail})` };
+    return { obstacle: `${path} is cut off or corrupt in its file header (${detail})` };
   }
-
-  let frames = 0;
-  const of = linkType;
-  const isWhole = session.read((frame, length, atMs) => {
-    frames += 1;
-    onFrame(frame, length, atMs, of);
-  });
-  return isWhole ? { complete: true, frames } : { complete: false, frames, reason: damage(path) };
 }
 
 /** Counts all frames, not only the filtered ones, so that the number is the one that Wireshark and tcpdump show. */
-function damage(path: string): string {
+function damage(path: string, format: Format): string {
   let frames = 0;
   new OfflineSession(path, '').read(() => {
     frames += 1;
   });
-  return (
-    `${path} is cut off or corrupt at frame ${frames + 1}: everything before it was read. ` +
-    '(A pcapng file may also go on there with an interface of another link type, which libpcap does not read.)'
-  );
+  const end = `${path} is cut off or corrupt at frame ${frames + 1}; everything before it was read`;
+  if (format === 'pcap') return end;
+  return `${end}. Or an interface of another link type or snap length begins there, which libpcap does not read`;
 }
 
 /** What pcap's session has inside and its types do not show. */
@@ -127,7 +131,10 @@ class OfflineSession {
   }
 }
 
-const CAPTURES = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0xa1b2cd34, 0x34cdb2a1, 0x0a0d0d0a];
+type Format = 'pcap' | 'pcapng';
+
+const PCAPS = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0xa1b2cd34, 0x34cdb2a1];
+const PCAPNG = 0x0a0d0d0a;
 const COMPRESSIONS: [magic: RegExp, name: string, command: string][] = [
   [/^1f8b/, 'gzip', 'gunzip'],
   [/^28b52ffd/, 'zstd', 'unzstd'],
@@ -137,34 +144,48 @@ const COMPRESSIONS: [magic: RegExp, name: string, command: string][] = [
   [/^04224d18/, 'lz4', 'unlz4'],
 ];
 
-/** Why `path` cannot be a capture file, where that can be told without libpcap; null when it may be one. */
-async function obstacleTo(path: string): Promise<string | null> {
+/** The format of the file at `path`, or why it cannot be a capture, as far as that can be told without libpcap. */
+async function identify(path: string): Promise<{ format: Format } | { obstacle: string }> {
   try {
     const status = await stat(path);
-    if (status.isDirectory()) return `${path} is a directory, not a capture file`;
-    if (!status.isFile()) return `${path} is not a regular file. Save the capture to a file first`;
-    if (status.size === 0) return `${path} is empty`;
-    const file = await open(path);
-    const magic = Buffer.alloc(4);
-    try {
-      await file.read(magic);
-    } finally {
-      await file.close();
+    if (status.isDirectory()) return { obstacle: `${path} is a directory, not a capture file` };
+    if (!status.isFile()) return { obstacle: `${path} is not a regular file. Save the capture to a file first` };
+    if (status.size === 0) return { obstacle: `${path} is empty` };
+    const magic = await firstOctets(path, 4);
+    if (magic.readUInt32BE() === PCAPNG) return { format: 'pcapng' };
+    if (PCAPS.includes(magic.readUInt32BE())) return { format: 'pcap' };
+    const compression = COMPRESSIONS.find(([start]) => start.test(magic.toString('hex')));
+    if (compression !== undefined) {
+      const [, name, command] = compression;
+      return { obstacle: `${path} is compressed with ${name}. Decompress it first (${command})` };
     }
-    if (CAPTURES.includes(magic.readUInt32BE())) return null;
-    for (const [start, name, command] of COMPRESSIONS) {
-      if (start.test(magic.toString('hex')))
-        return `${path} is compressed with ${name}. Decompress it first (${command})`;
-    }
-    return (
-      `${path} is not a pcap or pcapng capture. ` +
-      'If Wireshark can open it, convert it with: editcap -F pcapng INPUT OUTPUT'
-    );
+    const advice = 'If Wireshark can open it, convert it with: editcap -F pcapng INPUT OUTPUT';
+    return { obstacle: `${path} is not a pcap or pcapng capture. ${advice}` };
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return `${path}: no such file`;
-    if (code === 'EACCES' || code === 'EPERM')
-      return `${path}: permission denied. Make it readable for the user running this`;
-    return `${path} cannot be read (${code})`;
+    return { obstacle: `${path}${obstacleIn(error as NodeJS.ErrnoException)}` };
+  }
+}
+
+async function firstOctets(path: string, count: number): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const octets = Buffer.alloc(count);
+    await file.read(octets);
+    return octets;
+  } finally {
+    await file.close();
+  }
+}
+
+function obstacleIn({ code }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return ': no such file';
+    case 'EACCES':
+    case 'EPERM':
+      return ': permission denied. Make it readable for the user running this';
+    default:
+      return ` cannot be read (${code})`;
   }
 }

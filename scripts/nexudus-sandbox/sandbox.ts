@@ -25,6 +25,8 @@ export type SandboxOptions = {
   devicesInLists?: boolean | ((user: User) => boolean);
   /** Larger pages are cut to this size. Default 1000. */
   maxPageSize?: number;
+  /** How far behind UTC the zone is that `from_` and `to_` are read in: documented nowhere. Default 0. */
+  rangeOffsetMs?: number;
   /** Opens POST and DELETE /sandbox/faults. */
   control?: boolean;
   onFailedCheckin?: (failedCheckin: FailedCheckin) => void;
@@ -173,7 +175,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         const records = (batch[1] ?? '').split(',').map((id) => table.get(Number(id)));
         return records.filter((record) => record !== undefined).map(summary);
       }
-      const answer = page(filter(table.values(), entity, query), query, options.maxPageSize ?? 1000);
+      const answer = page(
+        filter(table.values(), entity, query, options.rangeOffsetMs ?? 0),
+        query,
+        options.maxPageSize ?? 1000,
+      );
       return { ...answer, Records: answer.Records.map(summary) };
     });
     app.get(`${path}/:id`, { onRequest: roleNeeded(`${entity}-Read`) }, async (request, reply) => {

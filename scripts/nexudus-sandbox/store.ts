@@ -182,9 +182,15 @@ export function timeOf(text: string): number {
 /**
  * The records that `Entity_Field=value`, `from_Entity_Field=` and `to_Entity_Field=` leave over. `Entity_Business` means
  * BusinessId. Text matches when it contains the value: that is the loose reading, and clients have to survive it.
- * Filters for fields that the record does not have are ignored.
+ * Filters for fields that the record does not have are ignored. The zone of a range is not documented: `rangeOffsetMs` is how far the one
+ * it is read in is behind UTC.
  */
-export function filter<R extends object>(records: R[], entity: string, query: URLSearchParams): R[] {
+export function filter<R extends object>(
+  records: R[],
+  entity: string,
+  query: URLSearchParams,
+  rangeOffsetMs: number,
+): R[] {
   const tests: Array<(record: R) => boolean> = [];
   for (const [name, wanted] of query) {
     const match = new RegExp(`^(?:(from|to)_)?${entity}_(\\w+)$`, 'i').exec(name);
@@ -195,7 +201,8 @@ export function filter<R extends object>(records: R[], entity: string, query: UR
       if (value === undefined) return true;
       if (range === undefined) return equals(value, wanted);
       if (typeof value !== 'string') return false;
-      return range.toLowerCase() === 'from' ? timeOf(value) >= timeOf(wanted) : timeOf(value) <= timeOf(wanted);
+      const edge = timeOf(wanted) + rangeOffsetMs;
+      return range.toLowerCase() === 'from' ? timeOf(value) >= edge : timeOf(value) <= edge;
     });
   }
   return tests.length === 0 ? records : records.filter((record) => tests.every((test) => test(record)));

@@ -1,5 +1,5 @@
 // One HTTP exchange: bounded in time and size, never following redirects, and honest about whether the request can have arrived.
-import { Agent, buildConnector, request } from 'undici';
+import { Agent, buildConnector, errors, request } from 'undici';
 import { NexudusError } from './failure.js';
 import { oneLine } from './one-line.js';
 
@@ -105,12 +105,8 @@ function failureOf(error: unknown, where: string, deadlineMs: number | null): un
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
     return new NexudusError({ kind: 'unexpected', message: `${where}: the answer is too large`, mayHaveArrived: true });
   }
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return new NexudusError({
-      kind: 'unexpected',
-      message: `${where}: the answer is not HTTP (${code})`,
-      mayHaveArrived: true,
-    });
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
+    return new NexudusError({ kind: 'unexpected', message: `${where}: the answer is not HTTP`, mayHaveArrived: true });
   }
   const why = deadlineMs === null ? reason(error) : `no whole answer within ${Math.ceil(deadlineMs / 1000)} s`;
   return new NexudusError({ kind: 'unavailable', message: `${where}: ${why}`, mayHaveArrived: true });

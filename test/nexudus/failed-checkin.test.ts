@@ -1,0 +1,233 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { parseMac } from '../../src/devices/mac-address.js';
+import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
+import {
+  type CheckinReport,
+  failedCheckinBody,
+  findFailedCheckin,
+  postFailedCheckin,
+} from '../../src/nexudus/failed-checkin.js';
+
+const MAC = parseMac('3c:22:fb:00:00:01') ?? 0;
+const REPORT: CheckinReport = {
+  businessId: 77,
+  mac: MAC,
+  startMs: Date.parse('2025-01-15T10:30:59.999Z'),
+  vendor: 'Apple, Inc.',
+  randomised: false,
+  hostname: 'annas-laptop',
+  ip: '192.168.1.23',
+  via: ['dhcp', 'arp'],
+};
+
+describe('the body', () => {
+  test('holds what the design says and nothing else', () => {
+    expect(failedCheckinBody(REPORT, null)).toEqual({
+      BusinessId: 77,
+      CheckinAttemptTime: '2025-01-15T10:30:59Z',
+      Source: 3,
+      MacAddresses: '3C:22:FB:00:00:01',
+      Description: 'Unrecognised device: Apple, Inc., hostname annas-laptop, IP 192.168.1.23, seen by DHCP and ARP.',
+    });
+  });
+
+  test('leaves out of the sentence what is not known', () => {
+    const unknown = { ...REPORT, vendor: null, hostname: null, ip: null, via: ['ndp'] };
+    expect(failedCheckinBody(unknown, null).Description).toBe('Unrecognised device: unknown vendor, seen by NDP.');
+  });
+
+  test('says when the address is private', () => {
+    const phone = { ...REPORT, vendor: null, randomised: true, via: ['dhcpv6'] };
+    expect(failedCheckinBody(phone, null).Description).toBe(
+      'Unrecognised device: private (randomised) address, hostname annas-laptop, IP 192.168.1.23, seen by DHCPv6.',
+    );
+    expect(failedCheckinBody({ ...phone, vendor: 'Google' }, null).Description).toContain(
+      'Google, private (randomised) address',
+    );
+  });
+
+  test('names the coworker, the plan, the teams and the reason for a registered device', () => {
+    const inactive = {
+      coworkerId: 9,
+      name: 'Anna Smith',
+      reason: 'account archived',
+      tariff: 'Hot desk',
+      teams: ['Rowers', 'Cooks'],
+    };
+    expect(failedCheckinBody({ ...REPORT, inactive }, null)).toMatchObject({
+      CoworkerId: 9,
+      TariffAtTheTimeOfCheckin: 'Hot desk',
+      TeamsAtTheTimeOfCheckin: 'Rowers,Cooks',
+      Description:
+        'Device of Anna Smith (account archived): Apple, Inc., hostname annas-laptop, IP 192.168.1.23, seen by DHCP and ARP.',
+    });
+    const bare = failedCheckinBody(
+      { ...REPORT, inactive: { coworkerId: 9, name: 'Anna', reason: 'inactive', teams: [] } },
+      null,
+    );
+    expect(bare).not.toHaveProperty('TariffAtTheTimeOfCheckin');
+    expect(bare).not.toHaveProperty('TeamsAtTheTimeOfCheckin');
+  });
+
+  test.each([
+    ['Europe/Madrid', '2025-01-15T10:30:00Z', '2025-01-15T11:30:00'],
+    ['Europe/Madrid', '2025-07-15T22:30:00Z', '2025-07-16T00:30:00'],
+    ['America/St_Johns', '2025-01-15T02:00:00Z', '2025-01-14T22:30:00'],
+    ['Pacific/Kiritimati', '2024-12-31T10:00:01Z', '2025-01-01T00:00:01'],
+    ['Asia/Riyadh', '2025-01-15T10:30:00Z', '2025-01-15T13:30:00'],
+    // The hour that comes twice when summer time ends.
+    ['Europe/London', '2025-10-26T00:30:00Z', '2025-10-26T01:30:00'],
+    ['Europe/London', '2025-10-26T01:30:00Z', '2025-10-26T01:30:00'],
+  ])('tells the wall time in %s at %s: %s', (timeZone, utc, local) => {
+    const body = failedCheckinBody({ ...REPORT, startMs: Date.parse(utc) }, timeZone);
+    expect(body.CheckinAttemptTimeLocal).toBe(local);
+    expect(body.CheckinAttemptTime).toBe(utc);
+  });
+
+  test('refuses a time zone that does not exist', () => {
+    expect(() => failedCheckinBody(REPORT, 'Europe/Atlantis')).toThrow(RangeError);
+  });
+
+  test('keeps every fact when names are long: the hostname gives way', () => {
+    const long = failedCheckinBody(
+      {
+        ...REPORT,
+        vendor: 'V'.repeat(300),
+        randomised: true,
+        hostname: 'h'.repeat(300),
+        ip: '2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff',
+        via: ['arp', 'dhcp', 'ndp', 'dhcpv6'],
+      },
+      null,
+    ).Description;
+    expect(long.length).toBe(250);
+    expect(long).toMatch(
+      /^Unrecognised device: V{59}…, private \(randomised\) address, hostname h{30,}…, IP 2001:\S+ffff, seen by/,
+    );
+    expect(long).toMatch(/seen by ARP and DHCP and NDP and DHCPv6\.$/);
+  });
+
+  test('is a whole sentence of at most 250 characters for any text', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 400 });
+    const inactive = fc.option(
+      fc.record({
+        coworkerId: fc.nat(),
+        name: text,
+        reason: text,
+        tariff: text,
+        teams: fc.array(text, { maxLength: 5 }),
+      }),
+      { nil: undefined },
+    );
+    const facts = fc.record({
+      vendor: fc.option(text),
+      randomised: fc.boolean(),
+      hostname: fc.option(text),
+      ip: fc.option(text),
+      via: fc.array(text, { maxLength: 4 }),
+    });
+    fc.assert(
+      fc.property(facts, inactive, (report, whose) => {
+        const body = failedCheckinBody(
+          { ...REPORT, ...report, ...(whose === undefined ? {} : { inactive: whose }) },
+          null,
+        );
+        expect(body.Description.length).toBeLessThanOrEqual(250);
+        expect(body.Description).toMatch(/^(Unrecognised device|Device of ).*[.…]$/u);
+        expect(JSON.stringify(body)).not.toMatch(/[\p{Cc}\p{Cf}]|\\u/u);
+      }),
+    );
+  });
+});
+
+describe('posting and finding', () => {
+  let sandbox: Sandbox;
+  let client: NexudusClient;
+  afterEach(async () => {
+    await client.close();
+    await sandbox.close();
+  });
+
+  async function start(options: Parameters<typeof startSandbox>[0] = {}): Promise<void> {
+    sandbox = await startSandbox(options);
+    const auth = { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null } as const;
+    client = createNexudusClient({ url: sandbox.url, auth });
+  }
+
+  const BODY = failedCheckinBody(REPORT, 'Europe/Madrid');
+
+  test('a posted body arrives as it is, and its Id comes back', async () => {
+    await start();
+    const id = await postFailedCheckin(client, BODY);
+    expect(sandbox.failedCheckins).toMatchObject([{ ...BODY, Id: id }]);
+  });
+
+  test('a record that was made is found, whatever Nexudus made of its MAC and time', async () => {
+    await start();
+    const id = await postFailedCheckin(client, BODY);
+    expect(await findFailedCheckin(client, BODY)).toBe(id);
+    const [record] = sandbox.failedCheckins;
+    for (const [mac, time] of [
+      ['3c:22:fb:00:00:01', '2025-01-15T10:30:59.997Z'],
+      ['3C:22:FB:00:00:01', '2025-01-15T10:30:59'],
+      ['a4:83:e7:12:34:56, 3C:22:FB:00:00:01', '2025-01-15T11:30:59+01:00'],
+    ]) {
+      Object.assign(record ?? {}, { MacAddresses: mac, CheckinAttemptTime: time });
+      expect(await findFailedCheckin(client, BODY), `${mac} at ${time}`).toBe(id);
+    }
+  });
+
+  test('what is not the same second, MAC and business is not found', async () => {
+    await start();
+    expect(await findFailedCheckin(client, BODY)).toBeNull();
+    for (const other of [
+      { CheckinAttemptTime: '2025-01-15T10:30:58Z' },
+      { CheckinAttemptTime: '2025-01-15T10:31:00Z' },
+      { MacAddresses: '3C:22:FB:00:00:02' },
+      { BusinessId: 78 },
+    ]) {
+      await postFailedCheckin(client, { ...BODY, ...other });
+    }
+    expect(await findFailedCheckin(client, BODY)).toBeNull();
+  });
+
+  test('is searched for by business, MAC and minute first', async () => {
+    await start();
+    await findFailedCheckin(client, BODY);
+    const [, first] = sandbox.requests;
+    expect(Object.fromEntries(new URL(first?.path ?? '', sandbox.url).searchParams)).toMatchObject({
+      FailedCheckin_Business: '77',
+      FailedCheckin_MacAddresses: '3C:22:FB:00:00:01',
+      from_FailedCheckin_CheckinAttemptTime: '2025-01-15T10:29',
+      to_FailedCheckin_CheckinAttemptTime: '2025-01-15T10:32',
+    });
+  });
+
+  test.each([-14, -1, 8, 12])('is found even when ranges are read in a zone %i h behind UTC', async (hours) => {
+    await start({ rangeOffsetMs: hours * 3_600_000 });
+    const id = await postFailedCheckin(client, BODY);
+    expect(await findFailedCheckin(client, BODY)).toBe(id);
+  });
+
+  test('is found beyond the first page', async () => {
+    await start({ maxPageSize: 10 });
+    for (let i = 0; i < 35; i++)
+      await postFailedCheckin(client, { ...BODY, CheckinAttemptTime: '2025-01-15T10:30:58Z' });
+    const id = await postFailedCheckin(client, BODY);
+    expect(await findFailedCheckin(client, BODY)).toBe(id);
+  });
+
+  test('is found in the full record when the list hides the fields', async () => {
+    await start();
+    const id = await postFailedCheckin(client, BODY);
+    const summary = { Records: [{ Id: id, CheckinAttemptTime: null }], CurrentPage: 1, HasNextPage: false };
+    sandbox.fault({
+      method: 'GET',
+      path: '/api/spaces/failedcheckins',
+      action: { kind: 'answer', status: 200, body: summary },
+    });
+    expect(await findFailedCheckin(client, BODY)).toBe(id);
+  });
+});

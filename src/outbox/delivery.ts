@@ -4,12 +4,25 @@ import { NexudusError, type NexudusFailure } from '../nexudus/client.js';
 import type { FailedCheckin } from '../nexudus/failed-checkin.js';
 import type { Deliver, OutboxEntry, Outcome } from './outbox.js';
 
-const SHORTEST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 60_000;
-/** While Nexudus refuses the login it is tried this often. */
-const LOGIN_PAUSE_MS = 60_000;
-/** How soon an entry is tried again while there is no directory. */
-const DIRECTORY_PAUSE_MS = 5_000;
+/** How long is waited for what, ms. */
+export interface Patience {
+  /** While Nexudus cannot be reached: doubles from the first to the longest, jittered. */
+  readonly firstPauseMs: number;
+  readonly longestPauseMs: number;
+  /** While it refuses the login. */
+  readonly loginPauseMs: number;
+  /** While there is no directory to ask. */
+  readonly directoryPauseMs: number;
+}
+
+const PATIENCE: Patience = {
+  firstPauseMs: 1_000,
+  longestPauseMs: 60_000,
+  loginPauseMs: 60_000,
+  directoryPauseMs: 5_000,
+};
+/** When Nexudus asks to wait without saying how long: its limits count by the minute. */
+const THROTTLED_PAUSE_MS = 30_000;
 /** After so many server errors in a row for the same entry the entry, not the API, is the likely cause. */
 const TRIES_BEFORE_PUT_BACK = 3;
 
@@ -27,31 +40,31 @@ export interface DeliveryEdges {
   recheck(entry: OutboxEntry): Recheck;
   /** Adds what is only read when it is really needed (the plan and teams of an inactive coworker). */
   complete(checkin: FailedCheckin): Promise<FailedCheckin>;
-  random?: () => number;
+  readonly patience?: Patience;
 }
 
-/** A delivery: `deliver` for the outbox, and what it last met, for health. */
+/** Makes the function that delivers; it remembers how often in a row the API failed, so make one for all entries. */
 export function createDelivery(edges: DeliveryEdges): Deliver {
-  const random = edges.random ?? Math.random;
+  const patience = edges.patience ?? PATIENCE;
   let failuresInARow = 0;
   let blocking: { id: string; tries: number } | null = null;
 
   function pause(reason: string): Outcome {
-    const longest = Math.min(LONGEST_PAUSE_MS, SHORTEST_PAUSE_MS * 2 ** Math.min(failuresInARow, 10));
+    const longest = Math.min(patience.longestPauseMs, patience.firstPauseMs * 2 ** Math.min(failuresInARow, 10));
     failuresInARow++;
-    return { kind: 'pause', ms: Math.round(longest * (0.5 + random() / 2)), reason };
+    return { kind: 'pause', ms: Math.round(longest * (0.5 + Math.random() / 2)), reason };
   }
 
   function afterFailure(entry: OutboxEntry, failure: NexudusFailure): Outcome {
     switch (failure.kind) {
       case 'throttled':
-        return { kind: 'pause', ms: failure.retryAfterMs ?? LONGEST_PAUSE_MS / 2, reason: 'Nexudus asks to wait' };
+        return { kind: 'pause', ms: failure.retryAfterMs ?? THROTTLED_PAUSE_MS, reason: 'Nexudus asks to wait' };
       case 'login-refused':
-        return { kind: 'pause', ms: LOGIN_PAUSE_MS, reason: `Nexudus refuses the login: ${failure.message}` };
+        return { kind: 'pause', ms: patience.loginPauseMs, reason: `Nexudus refuses the login: ${failure.message}` };
       case 'unauthorised':
         return {
           kind: 'pause',
-          ms: LOGIN_PAUSE_MS,
+          ms: patience.loginPauseMs,
           reason: `the account may not do this (role FailedCheckin-Create): ${failure.message}`,
         };
       case 'rejected':
@@ -73,7 +86,7 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
 
   return async (entry, markSent) => {
     const recheck = edges.recheck(entry);
-    if (recheck.kind === 'wait') return { kind: 'pause', ms: DIRECTORY_PAUSE_MS, reason: recheck.reason };
+    if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
     if (recheck.kind === 'not-needed' && !entry.sent) return recheck;
     let isSent = entry.sent;
     try {

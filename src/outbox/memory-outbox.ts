@@ -2,6 +2,7 @@
 import {
   type Deliver,
   type Deliverer,
+  FIRST_PUT_BACK_MS,
   type Outbox,
   type OutboxCounts,
   type OutboxEntry,
@@ -22,6 +23,7 @@ interface Waiting {
 export interface MemoryOutboxOptions {
   /** Least time between two tries, ms. */
   readonly spacingMs: number;
+  readonly firstPutBackMs?: number;
   /** How many ids of delivered entries are remembered, so that adding one again does nothing. */
   readonly remembered?: number;
 }
@@ -93,7 +95,7 @@ export class MemoryOutbox implements Outbox {
         break;
       case 'put-back':
         item.reason = outcome.reason;
-        item.notBeforeMs = performance.now() + putBackMs(item.tries);
+        item.notBeforeMs = performance.now() + putBackMs(item.tries, this.options.firstPutBackMs ?? FIRST_PUT_BACK_MS);
         item.tries++;
         break;
       case 'refused':

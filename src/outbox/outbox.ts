@@ -91,7 +91,9 @@ export interface Deliverer {
   close(): Promise<void>;
 }
 
-/** How long an entry that failed on its own is put back, ms: doubles from 10 s up to 10 minutes, jittered by a quarter. */
-export function putBackMs(tries: number, random: () => number = Math.random): number {
-  return Math.min(600_000, 10_000 * 2 ** Math.min(tries, 16)) * (0.75 + random() / 2);
+/** How long an entry that failed on its own is put back, ms: doubles from `firstMs` up to 10 minutes, jittered by a quarter. */
+export function putBackMs(tries: number, firstMs: number): number {
+  return Math.min(600_000, firstMs * 2 ** Math.min(tries, 16)) * (0.75 + Math.random() / 2);
 }
+
+export const FIRST_PUT_BACK_MS = 10_000;

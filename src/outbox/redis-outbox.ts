@@ -6,6 +6,7 @@ import type { FailedCheckin } from '../nexudus/failed-checkin.js';
 import {
   type Deliver,
   type Deliverer,
+  FIRST_PUT_BACK_MS,
   OUTBOX_ENTRY,
   type Outbox,
   type OutboxCounts,
@@ -22,7 +23,7 @@ const QUEUE = 'failed-checkins';
  * Longer than the longest try (see the client's timeouts): a sensor that lost Redis has given up its post before another
  * takes the entry over.
  */
-const LOCK_MS = 60_000;
+const LOCK_MS = 30_000;
 const STALLED_CHECK_MS = 15_000;
 /** Retried for as long as it takes: Nexudus's answer, not a count, ends an entry. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -134,6 +135,7 @@ export class RedisOutbox implements Outbox {
 export interface RedisDeliveryOptions {
   /** Least time between two tries, over all sensors, ms. */
   readonly spacingMs: number;
+  readonly firstPutBackMs?: number;
   readonly onOutcome: (entry: OutboxEntry, outcome: Outcome) => void;
   readonly onError: (error: Error) => void;
 }
@@ -147,11 +149,13 @@ export function startRedisDelivery(
 ): Deliverer {
   const worker = new Worker<OutboxEntry>(
     QUEUE,
-    async (job) => {
+    async (job, token = '') => {
       const parsed = OUTBOX_ENTRY.safeParse(job.data);
       if (!parsed.success) throw new UnrecoverableError('this entry was not written by wifi-monitor');
       const entry = parsed.data as OutboxEntry;
       const outcome = await deliver(entry, async (sent) => {
+        // Fails when another sensor took the entry over while this one was cut off from Redis: then nothing is posted.
+        if (sent) await job.extendLock(token, LOCK_MS);
         await job.updateData({ ...entry, sent });
       });
       options.onOutcome(entry, outcome);
@@ -166,7 +170,7 @@ export function startRedisDelivery(
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
       maxStalledCount: NO_LIMIT,
-      settings: { backoffStrategy: (tries) => putBackMs(tries - 1) },
+      settings: { backoffStrategy: (tries) => putBackMs(tries - 1, options.firstPutBackMs ?? FIRST_PUT_BACK_MS) },
     },
   );
   worker.on('error', options.onError);

@@ -1,6 +1,7 @@
 // A sensor as it is deployed: real Redis, the sandbox in Nexudus's place, and the built monitor as a process, all inside a sensor's namespace.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { type RunningProcess, until } from '../run-process.js';
 import type { Lan, Sensor } from './lan.js';
@@ -10,6 +11,7 @@ const cli = join(top, 'dist/src/cli.js');
 const sandboxMain = join(top, 'dist/scripts/nexudus-sandbox/main.js');
 
 export const BUSINESS_ID = 77;
+const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** A record of the sandbox, as far as tests look at it. */
 export interface ReceivedCheckin {
@@ -64,19 +66,52 @@ export class Deployment {
     };
   }
 
-  /** Starts a monitor; resolves once it listens and has read the directory. */
-  async monitor(changes: NodeJS.ProcessEnv = {}): Promise<RunningProcess> {
+  /** Starts a monitor. */
+  start(changes: NodeJS.ProcessEnv = {}): RunningProcess {
     const monitor = this.sensor.start('node', [cli, 'monitor'], { env: this.environment(changes) });
     this.processes.push(monitor);
+    return monitor;
+  }
+
+  /** Starts a monitor; resolves once it listens and has read the directory. */
+  async monitor(changes: NodeJS.ProcessEnv = {}): Promise<RunningProcess> {
+    const monitor = this.start(changes);
     await monitor.waitForLine(/listening on/);
     await monitor.waitForLine(/directory read from Nexudus/);
     return monitor;
   }
 
   async checkins(): Promise<ReceivedCheckin[]> {
-    const get = `fetch('${this.sandboxUrl}/sandbox/failedcheckins').then((answer) => answer.text()).then((text) => console.log(text))`;
-    const parsed: unknown = JSON.parse(await this.sensor.run('node', ['-e', get]));
+    const parsed: unknown = JSON.parse(await this.ask('GET', '/sandbox/failedcheckins'));
     return Array.isArray(parsed) ? (parsed as ReceivedCheckin[]) : [];
+  }
+
+  /** Arms a fault of the sandbox. */
+  async fault(fault: object): Promise<void> {
+    await this.ask('POST', '/sandbox/faults', fault);
+  }
+
+  async clearFaults(): Promise<void> {
+    await this.ask('DELETE', '/sandbox/faults');
+  }
+
+  /** Whether nothing waits, is put back or under way in the outbox. */
+  async outboxIsEmpty(): Promise<boolean> {
+    const redis = new Redis(this.redis.socketPath);
+    const key = (name: string) => `{nwm:outbox}:failed-checkins:${name}`;
+    const counts = await Promise.all([redis.llen(key('wait')), redis.llen(key('active')), redis.zcard(key('delayed'))]);
+    await redis.quit();
+    return counts.every((count) => count === 0);
+  }
+
+  /** The sandbox is only reached from inside the sensor. */
+  private ask(method: string, path: string, body?: object): Promise<string> {
+    const init = JSON.stringify({
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: JSON_TYPE }),
+    });
+    const script = `fetch('${this.sandboxUrl}${path}', ${init}).then((answer) => answer.text()).then((text) => console.log(text))`;
+    return this.sensor.run('node', ['-e', script]);
   }
 
   /** Resolves once the sandbox holds a check-in for each of these MACs. */

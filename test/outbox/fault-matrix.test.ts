@@ -1,0 +1,318 @@
+// Whatever Nexudus and the network do, a failed check-in arrives exactly once, or ends in the failed set with Nexudus's own words.
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Fault } from '../../scripts/nexudus-sandbox/faults.js';
+import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { Directory } from '../../src/devices/directory.js';
+import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
+import { Infrastructure } from '../../src/devices/infrastructure.js';
+import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
+import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
+import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
+import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
+import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../../src/outbox/outbox.js';
+import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
+import { visitId } from '../../src/visits/visit-register.js';
+import { type RedisServer, startRedis } from '../redis-server.js';
+import { until } from '../run-process.js';
+
+const START = Date.parse('2026-03-02T09:00:00Z');
+const PATIENCE = { firstPauseMs: 20, longestPauseMs: 100, loginPauseMs: 50, directoryPauseMs: 20 };
+const SPACING_MS = 1;
+const FIRST_PUT_BACK_MS = 50;
+
+function entryFor(number: number): OutboxEntry {
+  const mac = 0xda0000000000 + number;
+  const startMs = START + number * 1_000;
+  const report = {
+    businessId: 77,
+    mac,
+    startMs,
+    vendor: null,
+    randomised: true,
+    hostname: null,
+    ip: null,
+    via: ['arp'],
+  };
+  return {
+    id: visitId(77, mac, startMs),
+    mac,
+    ipv4: 0,
+    hostname: null,
+    checkin: failedCheckinBody(report, null),
+    sent: false,
+  };
+}
+
+interface Trial {
+  readonly outbox: Outbox;
+  start(deliver: Deliver): Deliverer;
+}
+
+let server: RedisServer;
+let sandbox: Sandbox;
+let client: NexudusClient;
+let directory: Directory;
+let outcomes: Outcome[];
+let deliverer: Deliverer | undefined;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+
+beforeEach(async () => {
+  sandbox = await startSandbox();
+  client = createNexudusClient({
+    url: sandbox.url,
+    auth: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
+    timeouts: { connectMs: 500, headersMs: 300, bodyMs: 300, totalMs: 2_000 },
+  });
+  directory = new Directory();
+  directory.loaded = true;
+  outcomes = [];
+});
+afterEach(async () => {
+  await deliverer?.close();
+  deliverer = undefined;
+  for (const close of closing.splice(0)) await close();
+  await client.close();
+  await sandbox.close();
+});
+
+function inMemory(): Trial {
+  const outbox = new MemoryOutbox({ spacingMs: SPACING_MS, firstPutBackMs: FIRST_PUT_BACK_MS });
+  return { outbox, start: (deliver) => outbox.start(deliver, (_entry, outcome) => outcomes.push(outcome)) };
+}
+
+async function inRedis(): Promise<Trial> {
+  const redis = new Redis(server.url, { maxRetriesPerRequest: null });
+  await redis.flushall();
+  const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
+  closing.push(
+    () => outbox.close(),
+    () => redis.quit(),
+  );
+  const start = (deliver: Deliver) =>
+    startRedisDelivery(redis, outbox, deliver, {
+      spacingMs: SPACING_MS,
+      firstPutBackMs: FIRST_PUT_BACK_MS,
+      onOutcome: (_entry, outcome) => outcomes.push(outcome),
+      onError: () => {},
+    });
+  return { outbox, start };
+}
+
+function deliver(): Deliver {
+  const rules = {
+    businessId: 77,
+    ignore: NO_IGNORE_RULES,
+    infrastructure: new Infrastructure(),
+    directory,
+    reportInactive: false,
+  };
+  return nexudusDelivery(client, rules, PATIENCE);
+}
+
+/** The MACs that the sandbox has, in the order in which it got them. */
+function arrived(): (string | null | undefined)[] {
+  return sandbox.failedCheckins.map(({ MacAddresses }) => MacAddresses);
+}
+
+const POST = { method: 'POST', path: '/api/spaces/failedcheckins' } as const;
+const html = { 'content-type': 'text/html' };
+
+/** What happens to the first post (or posts), and what the outbox has to make of it before it arrives. */
+const RETRIED: readonly {
+  name: string;
+  fault: Omit<Fault, 'method' | 'path'> & { path?: string; method?: string };
+  met: string;
+}[] = [
+  {
+    name: '500',
+    fault: { action: { kind: 'answer', status: 500, body: { Message: 'An error has occurred.' } } },
+    met: 'pause',
+  },
+  { name: '500, five times in a row', fault: { count: 5, action: { kind: 'answer', status: 500 } }, met: 'put-back' },
+  { name: '500 although it was done', fault: { action: { kind: 'answer', status: 500, commit: true } }, met: 'pause' },
+  {
+    name: '503 with a maintenance page',
+    fault: { action: { kind: 'answer', status: 503, headers: html, body: '<html>Back soon</html>' } },
+    met: 'pause',
+  },
+  {
+    name: '200 with a web page',
+    fault: { action: { kind: 'answer', status: 200, headers: html, body: '<html>Log in to the Wi-Fi</html>' } },
+    met: 'pause',
+  },
+  { name: 'an empty 200', fault: { action: { kind: 'answer', status: 200, body: '' } }, met: 'pause' },
+  {
+    name: 'an empty 200 although it was done',
+    fault: { action: { kind: 'answer', status: 200, body: '', commit: true } },
+    met: 'pause',
+  },
+  { name: 'wrong JSON', fault: { action: { kind: 'answer', status: 200, body: '{"Status":' } }, met: 'pause' },
+  {
+    name: 'JSON of another shape',
+    fault: { action: { kind: 'answer', status: 200, body: { Value: { Id: 'x' } } } },
+    met: 'pause',
+  },
+  {
+    name: '200 with WasSuccessful false',
+    fault: { action: { kind: 'answer', status: 200, body: { WasSuccessful: false, Message: 'No' } } },
+    met: 'pause',
+  },
+  {
+    name: '409 with Retry-After in seconds',
+    fault: { action: { kind: 'answer', status: 409, headers: { 'retry-after': '1' }, body: '' } },
+    met: 'pause',
+  },
+  {
+    name: '429 with Retry-After as a date that is past',
+    fault: { action: { kind: 'answer', status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } } },
+    met: 'pause',
+  },
+  {
+    name: 'a redirect',
+    fault: { action: { kind: 'answer', status: 302, headers: { location: 'https://elsewhere.invalid/' } } },
+    met: 'pause',
+  },
+  {
+    name: '404 from a proxy',
+    fault: { action: { kind: 'answer', status: 404, body: { Message: 'nothing here' } } },
+    met: 'pause',
+  },
+  { name: 'a reset before anything was done', fault: { action: { kind: 'reset' } }, met: 'pause' },
+  { name: 'a reset after it was done', fault: { action: { kind: 'reset', commit: true } }, met: 'pause' },
+  { name: 'slow headers', fault: { action: { kind: 'delay-headers', ms: 3_000 } }, met: 'pause' },
+  { name: 'a slow body', fault: { action: { kind: 'delay-body', ms: 3_000 } }, met: 'pause' },
+  {
+    name: 'a refused login',
+    fault: { method: 'POST', path: '/api/token', action: { kind: 'refuse-login' } },
+    met: 'pause',
+  },
+  { name: '401 for the check-in, twice', fault: { count: 2, action: { kind: 'answer', status: 401 } }, met: 'pause' },
+  {
+    name: 'an unreachable token service',
+    fault: { method: 'POST', path: '/api/token', count: 2, action: { kind: 'reset' } },
+    met: 'pause',
+  },
+];
+
+describe.each<[string, () => Trial | Promise<Trial>]>([
+  ['memory', inMemory],
+  ['Redis', inRedis],
+])('the outbox in %s', (_name, make) => {
+  test.each(RETRIED)('after $name: retried ($met), posted once', async ({ fault, met }) => {
+    const { outbox, start } = await make();
+    sandbox.fault({ ...POST, ...fault });
+    await outbox.add(entryFor(1));
+    deliverer = start(deliver());
+    await until('the check-in is delivered', () => outcomes.some(({ kind }) => kind === 'posted' || kind === 'found'));
+    expect(outcomes.map(({ kind }) => kind)).toContain(met);
+    expect(arrived()).toEqual(['DA:00:00:00:00:01']);
+    await until('the outbox is empty', async () => {
+      const { waiting, delayed, active, failed } = await outbox.counts();
+      return waiting + delayed + active + failed === 0;
+    });
+  });
+
+  test('a 400 ends in the failed set with the messages of Nexudus, and does not hold up the next one', async () => {
+    const { outbox, start } = await make();
+    const bad = entryFor(1);
+    await outbox.add({ ...bad, checkin: { ...bad.checkin, CheckinAttemptTime: 'yesterday' } });
+    await outbox.add(entryFor(2));
+    deliverer = start(deliver());
+    await until('the next one arrives', () => arrived().length === 1);
+    expect(arrived()).toEqual(['DA:00:00:00:00:02']);
+    const [failed] = await outbox.list(10);
+    expect(failed).toMatchObject({ id: bad.id, state: 'failed' });
+    expect(failed?.reason).toMatch(/CheckinAttemptTime/);
+    expect(await outbox.counts()).toMatchObject({ failed: 1 });
+  });
+
+  test('a failed one can be sent again, or dropped', async () => {
+    const { outbox, start } = await make();
+    sandbox.fault({ ...POST, count: 2, action: { kind: 'answer', status: 400, body: { Message: 'not today' } } });
+    await outbox.add(entryFor(1));
+    await outbox.add(entryFor(2));
+    deliverer = start(deliver());
+    await until('both failed', async () => (await outbox.counts()).failed === 2);
+    expect(await outbox.retry(entryFor(1).id)).toBe(1);
+    await until('the retried one arrives', () => arrived().length === 1);
+    expect(await outbox.drop(entryFor(2).id)).toBe(true);
+    expect(await outbox.drop(entryFor(2).id)).toBe(false);
+    expect((await outbox.counts()).failed).toBe(0);
+    expect(arrived()).toEqual(['DA:00:00:00:00:01']);
+  });
+
+  test('an entry that alone makes errors is put back, and the others go ahead', async () => {
+    const { outbox, start } = await make();
+    sandbox.fault({ ...POST, count: 3, action: { kind: 'answer', status: 500 } });
+    for (let number = 1; number <= 3; number++) await outbox.add(entryFor(number));
+    deliverer = start(deliver());
+    await until('all arrive', () => arrived().length === 3);
+    expect(arrived().at(-1)).toBe('DA:00:00:00:00:01');
+  });
+
+  test('adding an entry again does nothing, also after it was delivered', async () => {
+    const { outbox, start } = await make();
+    await outbox.add(entryFor(1));
+    await outbox.add(entryFor(1));
+    deliverer = start(deliver());
+    await until('it arrives', () => outcomes.length === 1);
+    await until('it is done', async () => (await outbox.counts()).active === 0);
+    await outbox.add(entryFor(1));
+    await outbox.add(entryFor(2));
+    await until('the next one arrives', () => arrived().length === 2);
+    expect(arrived()).toEqual(['DA:00:00:00:00:01', 'DA:00:00:00:00:02']);
+  });
+
+  test('a device that was registered while its check-in waited is not reported', async () => {
+    const { outbox, start } = await make();
+    await outbox.add(entryFor(1));
+    await outbox.add(entryFor(2));
+    directory.register(5, { kind: 'staff', userId: 5, name: 'Stan' }, [entryFor(1).mac]);
+    deliverer = start(deliver());
+    await until('the other one arrives', () => arrived().length === 1);
+    expect(arrived()).toEqual(['DA:00:00:00:00:02']);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['not-needed', 'posted']);
+  });
+
+  test('without a directory nothing is posted; when it is there everything is', async () => {
+    const { outbox, start } = await make();
+    directory.loaded = false;
+    await outbox.add(entryFor(1));
+    deliverer = start(deliver());
+    await until('delivery waits', () => outcomes.some(({ kind }) => kind === 'pause'));
+    expect(arrived()).toEqual([]);
+    directory.loaded = true;
+    await until('it arrives', () => arrived().length === 1);
+  });
+
+  test('while Nexudus is away nothing is tried twice for one entry only: order is kept when it is back', async () => {
+    const { outbox, start } = await make();
+    const { url } = sandbox;
+    await sandbox.close();
+    for (let number = 1; number <= 30; number++) await outbox.add(entryFor(number));
+    deliverer = start(deliver());
+    await until('delivery has met the outage', () => outcomes.filter(({ kind }) => kind === 'pause').length >= 3);
+    sandbox = await startSandbox({ port: Number(new URL(url).port) });
+    await until('all arrive', () => arrived().length === 30);
+    expect(arrived()).toEqual(Array.from({ length: 30 }, (_, index) => entryFor(index + 1).checkin.MacAddresses));
+  });
+
+  test('an unknown outcome is looked up before anything is posted again', async () => {
+    const { outbox, start } = await make();
+    sandbox.fault({ ...POST, action: { kind: 'reset', commit: true } });
+    await outbox.add(entryFor(1));
+    deliverer = start(deliver());
+    await until('it is found', () => outcomes.some(({ kind }) => kind === 'found'));
+    const calls = sandbox.requests
+      .filter(({ path }) => path.startsWith('/api/spaces/failedcheckins'))
+      .map(({ method }) => method);
+    expect(calls).toEqual(['POST', 'GET']);
+    expect(arrived()).toHaveLength(1);
+  });
+});

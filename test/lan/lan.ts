@@ -14,7 +14,7 @@ export interface LanOptions {
   leaseTime?: string;
   /** False: no DHCP server on this LAN. Default true. */
   dhcp?: boolean;
-  /** True: clients have IPv6, the router advertises fd77::/64 and serves DHCPv6. Default false: not a frame of IPv6. */
+  /** True: clients have IPv6, the router advertises fd77::/64 (SLAAC) and serves DHCPv6. Default false: not a frame of IPv6. */
   ipv6?: boolean;
   routerMac?: string;
   dnsmasqArgs?: readonly string[];
@@ -337,6 +337,7 @@ export class Lan {
 
   /** Ends every process in the LAN's namespaces and deletes them. Never rejects; a second call waits for the first. */
   async close(): Promise<void> {
+    this.#reaper.ref();
     this.#reaper.stdin?.end();
     if (this.#reaper.exitCode === null) await once(this.#reaper, 'exit');
   }
@@ -357,7 +358,7 @@ export class Lan {
 
   async #serveDhcp(interfaceName: string, prefix: string): Promise<void> {
     const leaseTime = this.#options.leaseTime ?? '12h';
-    const ipv6 = ['--enable-ra', `--dhcp-range=::100,::1ff,constructor:${interfaceName},${leaseTime}`];
+    const ipv6 = ['--enable-ra', `--dhcp-range=::100,::1ff,constructor:${interfaceName},slaac,${leaseTime}`];
     const dnsmasq = this.router.start('dnsmasq', [
       ...['--no-daemon', '--port=0', '--conf-file=/dev/null', '--user=root', '--pid-file', '--log-dhcp'],
       ...[`--interface=${interfaceName}`, '--bind-interfaces', '--dhcp-authoritative', '--no-ping'],
@@ -375,7 +376,7 @@ export class Lan {
     if (this.#bridges.has(name)) return name;
     const number = this.#bridges.size;
     await this.#bridge(name, `br${number}`);
-    await this.attach(this.router, `eth${number}`, undefined, name);
+    await this.attach(this.router, `eth${number}`, `02:00:5e:00:54:0${number}`, name);
     const prefix = `${this.#subnet}.${number}`;
     await this.#ip(this.router, `address add ${prefix}.1/24 dev eth${number}`);
     await this.#serveDhcp(`eth${number}`, prefix);

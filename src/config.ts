@@ -128,6 +128,9 @@ const ENVIRONMENT = z.object({
   NEXUDUS_POSTS_PER_MINUTE: wholeNumber(1, 60_000)
     .default(60)
     .describe('Failed check-ins posted in a minute at most, by all sensors on one Redis together'),
+  NEXUDUS_POSTS_PER_DAY: wholeNumber(1, 10_000_000)
+    .default(2_500)
+    .describe('Failed check-ins posted in a day (UTC) at most, by all sensors on one Redis together'),
   CAPTURE_INTERFACE: list().describe('Interfaces to listen on, comma-separated; by default that of the default route'),
   CAPTURE_PROMISCUOUS: flag('false').describe('Also take frames meant for others; only of use on a mirror port'),
   CAPTURE_IPV6: flag('true').describe('Also listen to Neighbor Discovery and DHCPv6'),
@@ -204,6 +207,7 @@ export interface Config {
   readonly clientId: string | null;
   readonly businessId: number | null;
   readonly postsPerMinute: number;
+  readonly postsPerDay: number;
   readonly interfaces: readonly string[];
   readonly promiscuous: boolean;
   readonly ipv6: boolean;
@@ -344,6 +348,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     clientId: env.NEXUDUS_CLIENT_ID ?? null,
     businessId: env.NEXUDUS_BUSINESS_ID ?? null,
     postsPerMinute: env.NEXUDUS_POSTS_PER_MINUTE,
+    postsPerDay: env.NEXUDUS_POSTS_PER_DAY,
     interfaces: env.CAPTURE_INTERFACE,
     promiscuous: env.CAPTURE_PROMISCUOUS,
     ipv6: env.CAPTURE_IPV6,

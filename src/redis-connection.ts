@@ -33,3 +33,28 @@ export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
   });
   return redis;
 }
+
+/**
+ * Connects, does `work`, and disconnects: for commands that a person waits for. Never waits for a Redis that is away.
+ * @throws Error in words for people when Redis cannot be reached
+ */
+export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: null,
+    retryStrategy: () => null,
+    connectTimeout: 5_000,
+  });
+  let cause = 'no answer';
+  redis.on('error', (error: Error) => {
+    cause = error.message;
+  });
+  try {
+    await redis.connect().catch(() => {
+      throw new Error(`Redis cannot be reached (REDIS_URL): ${cause}`);
+    });
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -12,6 +12,7 @@ import { Infrastructure } from '../devices/infrastructure.js';
 import { createLogger, type Logger } from '../log.js';
 import { type Monitor, type MonitorSettings, runMonitor } from '../monitor.js';
 import { createNexudusClient, type NexudusClient } from '../nexudus/client.js';
+import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
 import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
@@ -108,7 +109,11 @@ export async function monitor(): Promise<number> {
     sync.start();
     closing.add(() => sync.stop());
     if (!config.dryRun) {
-      const deliver = nexudusDelivery(client, { ...settings, directory, infrastructure });
+      const deliver = nexudusDelivery(
+        client,
+        { ...settings, directory, infrastructure },
+        { claimPost: store.claimPost },
+      );
       const deliverer = store.startDelivery(deliver, (entry, outcome) => listener.onOutcome(entry, outcome));
       closing.add(() => within(DELIVERY_STOPS_WITHIN_MS, deliverer.close()));
     }
@@ -144,6 +149,8 @@ function clientFor(config: Config, interfaces: readonly string[], businessId: nu
     url: config.nexudusUrl,
     auth: config.login,
     clientId: config.clientId ?? ownClientId(interfaces, businessId),
+    // Shorter than the outbox's lock: who lost Redis has given up its post before another sensor takes the entry over.
+    timeouts: { headersMs: 15_000, bodyMs: 10_000, totalMs: 25_000 },
   });
 }
 
@@ -158,6 +165,7 @@ interface Store {
   readonly redis: Redis | null;
   readonly register: VisitRegister;
   readonly outbox: Outbox;
+  readonly claimPost: ClaimPost;
   startDelivery(deliver: Deliver, onOutcome: (entry: OutboxEntry, outcome: Outcome) => void): Deliverer;
 }
 
@@ -172,6 +180,7 @@ async function openStore(config: Config, businessId: number, log: Logger, closin
       redis: null,
       register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
       outbox,
+      claimPost: claimInMemory(config.postsPerDay),
       startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
     };
   }
@@ -196,6 +205,7 @@ async function openStore(config: Config, businessId: number, log: Logger, closin
     redis,
     register,
     outbox,
+    claimPost: claimInRedis(redis, config.postsPerDay),
     startDelivery: (deliver, onOutcome) =>
       startRedisDelivery(deliveryRedis, outbox, deliver, {
         spacingMs,

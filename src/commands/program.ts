@@ -42,6 +42,45 @@ export async function run(argv: readonly string[], version: string): Promise<num
       exitCode = await replay(files, { ...options, known: options.known });
     });
 
+  program
+    .command('devices')
+    .description('list the devices that are known')
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: { json: boolean }) => {
+      exitCode = await (await import('./devices.js')).devices(options);
+    });
+
+  const outbox = program.command('outbox').description('list what waits for Nexudus and what it refused, or act on it');
+  outbox
+    .command('list', { isDefault: true })
+    .description('list the entries that are not delivered (the default)')
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: { json: boolean }) => {
+      exitCode = await (await import('./outbox.js')).outboxList(options);
+    });
+  outbox
+    .command('retry')
+    .description('send a refused entry once more')
+    .argument('[id]', 'ID of the entry')
+    .option('--all', 'every refused entry', false)
+    .action(async (id: string | undefined, options: { all: boolean }) => {
+      exitCode = await (await import('./outbox.js')).outboxRetry(id, options);
+    });
+  outbox
+    .command('drop')
+    .description('take an entry out for good')
+    .argument('<id>', 'ID of the entry')
+    .action(async (id: string) => {
+      exitCode = await (await import('./outbox.js')).outboxDrop(id);
+    });
+
+  program
+    .command('doctor')
+    .description('try everything the monitor needs, and say what to do about what is wrong')
+    .action(async () => {
+      exitCode = await (await import('./doctor.js')).doctor();
+    });
+
   try {
     loadDotEnv();
     await program.parseAsync(argv);

@@ -6,6 +6,7 @@ import { ownerOf } from '../devices/directory-sync.js';
 import { Infrastructure } from '../devices/infrastructure.js';
 import { createNexudusClient } from '../nexudus/client.js';
 import { readKnownDevices } from '../nexudus/known-devices.js';
+import { claimInMemory } from '../outbox/daily-limit.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -31,13 +32,17 @@ export async function preparePosting(config: Config, directory: Directory): Prom
     for (const user of users) directory.register(user.userId, ownerOf(user), user.macs);
   }
   const outbox = new MemoryOutbox({ spacingMs: 60_000 / config.postsPerMinute });
-  const deliver = nexudusDelivery(client, {
-    businessId: config.businessId ?? 0,
-    ignore: config.ignore,
-    infrastructure: new Infrastructure(),
-    directory,
-    reportInactive: config.reportInactive,
-  });
+  const deliver = nexudusDelivery(
+    client,
+    {
+      businessId: config.businessId ?? 0,
+      ignore: config.ignore,
+      infrastructure: new Infrastructure(),
+      directory,
+      reportInactive: config.reportInactive,
+    },
+    { claimPost: claimInMemory(config.postsPerDay) },
+  );
 
   async function deliverAll(): Promise<{ posted: number; problems: string[] }> {
     const problems: string[] = [];

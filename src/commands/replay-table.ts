@@ -1,6 +1,7 @@
 // The replay's answer for people: a table that fits the terminal, and a summary in words.
 import type { VisitJson } from '../status/visit-json.js';
 import type { ReplaySummary } from './replay.js';
+import { tableLines } from './table.js';
 
 interface Column {
   readonly title: string;
@@ -27,37 +28,12 @@ const COLUMNS: readonly Column[] = [
   },
 ];
 
-/** Fits widths into `available` by cutting the widest columns that can still be cut. */
-function fitWidths(widths: number[], available: number): number[] {
-  const fitted = [...widths];
-  const gaps = 2 * (fitted.length - 1);
-  while (fitted.reduce((sum, width) => sum + width, gaps) > available) {
-    const slack = fitted.map((width, index) => width - (COLUMNS[index]?.least ?? width));
-    const most = Math.max(...slack);
-    if (most <= 0) break;
-    const index = slack.indexOf(most);
-    fitted[index] = (fitted[index] ?? 0) - 1;
-  }
-  return fitted;
-}
-
-function cell(text: string, width: number): string {
-  return (text.length > width ? `${text.slice(0, width - 1)}…` : text).padEnd(width);
-}
-
 /** The visits as a table of at most `columns` characters a line (as far as the columns can be cut), and a sentence. */
 export function replayTable(visits: readonly VisitJson[], summary: ReplaySummary, columns: number): string {
   const rows = visits.map((visit) => COLUMNS.map(({ value }) => value(visit)));
-  const natural = COLUMNS.map(({ title }, index) =>
-    Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
-  );
-  const widths = fitWidths(natural, columns);
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((text, index) => cell(text, widths[index] ?? 0))
-      .join('  ')
-      .trimEnd();
-  const table = visits.length === 0 ? [] : [line(COLUMNS.map(({ title }) => title)), ...rows.map(line), ''];
+  const titles = COLUMNS.map(({ title }) => title);
+  const least = COLUMNS.map(({ least: width }) => width);
+  const table = visits.length === 0 ? [] : [...tableLines(titles, rows, columns, least), ''];
   return [...table, sentence(summary)].join('\n');
 }
 

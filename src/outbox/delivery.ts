@@ -2,6 +2,7 @@
 // what to do next. How entries wait is the outbox's business.
 import { NexudusError, type NexudusFailure } from '../nexudus/client.js';
 import type { FailedCheckin } from '../nexudus/failed-checkin.js';
+import type { ClaimPost } from './daily-limit.js';
 import type { Deliver, OutboxEntry, Outcome } from './outbox.js';
 
 /** How long is waited for what, ms. */
@@ -23,6 +24,8 @@ const PATIENCE: Patience = {
 };
 /** When Nexudus asks to wait without saying how long: its limits count by the minute. */
 const THROTTLED_PAUSE_MS = 30_000;
+/** How soon is looked whether a new day has begun. */
+const DAILY_LIMIT_PAUSE_MS = 300_000;
 /** After so many server errors in a row for the same entry the entry, not the API, is the likely cause. */
 const TRIES_BEFORE_PUT_BACK = 3;
 
@@ -40,6 +43,8 @@ export interface DeliveryEdges {
   recheck(entry: OutboxEntry): Recheck;
   /** Adds what is only read when it is really needed (the plan and teams of an inactive coworker). */
   complete(checkin: FailedCheckin): Promise<FailedCheckin>;
+  /** Whether the day's limit of posts still has room for one. */
+  readonly claimPost?: ClaimPost;
   readonly patience?: Patience;
 }
 
@@ -98,6 +103,13 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
         isSent = false;
       }
       const checkin = await edges.complete(entry.checkin);
+      if (edges.claimPost !== undefined && !(await edges.claimPost())) {
+        return {
+          kind: 'pause',
+          ms: DAILY_LIMIT_PAUSE_MS,
+          reason: "today's number of posts is used up (NEXUDUS_POSTS_PER_DAY)",
+        };
+      }
       await markSent(true);
       isSent = true;
       return succeed({ kind: 'posted', recordId: await edges.post(checkin) });

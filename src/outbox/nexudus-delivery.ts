@@ -5,14 +5,14 @@ import { Infrastructure } from '../devices/infrastructure.js';
 import type { NexudusClient } from '../nexudus/client.js';
 import { type FailedCheckin, findFailedCheckin, postFailedCheckin } from '../nexudus/failed-checkin.js';
 import { readPlan } from '../nexudus/plan.js';
-import { createDelivery, type Patience, type Recheck } from './delivery.js';
+import { createDelivery, type DeliveryEdges, type Recheck } from './delivery.js';
 import type { Deliver, OutboxEntry } from './outbox.js';
 
 /** One delivery for all entries; it remembers how often in a row the API failed. */
 export function nexudusDelivery(
   client: NexudusClient,
   rules: DecisionRules & { readonly businessId: number },
-  patience?: Patience,
+  more: Pick<DeliveryEdges, 'claimPost' | 'patience'> = {},
 ): Deliver {
   // Other businesses' sensors have rules and equipment of their own; the registered devices are the same for all.
   const foreignRules: DecisionRules = { ...rules, ignore: NO_IGNORE_RULES, infrastructure: new Infrastructure() };
@@ -44,6 +44,6 @@ export function nexudusDelivery(
     find: (checkin) => findFailedCheckin(client, checkin),
     recheck,
     complete,
-    ...(patience === undefined ? {} : { patience }),
+    ...more,
   });
 }

@@ -112,7 +112,7 @@ function deliver(): Deliver {
     directory,
     reportInactive: false,
   };
-  return nexudusDelivery(client, rules, PATIENCE);
+  return nexudusDelivery(client, rules, { patience: PATIENCE });
 }
 
 /** The MACs that the sandbox has, in the order in which it got them. */

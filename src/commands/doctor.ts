@@ -1,0 +1,201 @@
+// `wifi-monitor doctor`: tries everything the monitor will need and says, a line each, what is wrong and what to do about it.
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { captureLive } from '../capture/live-interface.js';
+import { defaultRoute, listInterfaces, readInterface } from '../capture/network-interfaces.js';
+import { type Config, ConfigError, readConfig } from '../config.js';
+import { createNexudusClient, type NexudusClient, NexudusError } from '../nexudus/client.js';
+import { withRedis } from '../redis-connection.js';
+
+type Health = 'ok' | 'note' | 'FAIL';
+
+interface Finding {
+  readonly health: Health;
+  readonly about: string;
+  readonly text: string;
+}
+
+const ok = (about: string, text: string): Finding => ({ health: 'ok', about, text });
+const note = (about: string, text: string): Finding => ({ health: 'note', about, text });
+const fail = (about: string, text: string): Finding => ({ health: 'FAIL', about, text });
+
+/** Nexudus's clock is given in whole seconds and a request takes time; more than this is a clock that is wrong. */
+const MOST_SKEW_MS = 30_000;
+/** BullMQ needs it, and KEEPTTL in our script is of 6.0. */
+const LEAST_REDIS: readonly [number, number] = [6, 2];
+
+/** Reading roles, each with the call that needs it. */
+const ROLES: readonly { readonly role: string; readonly path: string }[] = [
+  { role: 'User-List', path: '/api/sys/users' },
+  { role: 'RegisteredDevice-List', path: '/api/sys/registereddevices' },
+  { role: 'Coworker-List', path: '/api/spaces/coworkers' },
+  { role: 'FailedCheckin-List', path: '/api/spaces/failedcheckins' },
+];
+const ROLES_FOR_INACTIVE: typeof ROLES = [
+  { role: 'CoworkerContract-List', path: '/api/billing/coworkercontracts' },
+  { role: 'Team-List', path: '/api/spaces/teams' },
+];
+
+/** Prints the findings. Answers 1 when anything fails, else 0. */
+export async function doctor(): Promise<number> {
+  let failed = false;
+  const print = ({ health, about, text }: Finding) => {
+    failed ||= health === 'FAIL';
+    process.stdout.write(`${health.padEnd(4)}  ${about.padEnd(13)}  ${text}\n`);
+  };
+  let config: Config;
+  try {
+    config = readConfig(process.env, { nexudus: true });
+    print(
+      ok(
+        'configuration',
+        config.dryRun ? 'every setting is valid (DRY_RUN: nothing will be posted)' : 'every setting is valid',
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) print(fail('configuration', problem));
+    return 1;
+  }
+  for (const finding of capture(config)) print(finding);
+  for await (const finding of redis(config)) print(finding);
+  for await (const finding of nexudus(config)) print(finding);
+  return failed ? 1 : 0;
+}
+
+function* capture(config: Config): Generator<Finding> {
+  const route = defaultRoute();
+  const names = config.interfaces.length > 0 ? config.interfaces : route === null ? [] : [route.interfaceName];
+  if (names.length === 0) {
+    const there = listInterfaces().map(({ name }) => name);
+    yield fail(
+      'capture',
+      `there is no default route to tell the interface: set CAPTURE_INTERFACE to one of ${there.join(', ')}`,
+    );
+  }
+  for (const name of names) {
+    const found = readInterface(name);
+    if (found === null)
+      yield fail(
+        'capture',
+        `there is no interface ${name}: correct CAPTURE_INTERFACE ("wifi-monitor interfaces" lists what there is)`,
+      );
+    else if (!found.isUp) yield fail('capture', `${name} is down: bring it up with "ip link set ${name} up"`);
+    else yield tryCapture(name, config, found.hasCarrier || found.isLoopback);
+  }
+}
+
+function tryCapture(name: string, { promiscuous, ipv6 }: Config, hasLink: boolean): Finding {
+  try {
+    captureLive(name, { promiscuous, ipv6 }, () => {}).close();
+  } catch (error) {
+    return fail('capture', error instanceof Error ? error.message : String(error));
+  }
+  return hasLink
+    ? ok('capture', `capturing on ${name} is permitted`)
+    : fail('capture', `${name} has no link: check the cable or the Wi-Fi`);
+}
+
+async function* redis({ redisUrl }: Config): AsyncGenerator<Finding> {
+  if (redisUrl === null) {
+    yield note('Redis', 'REDIS_URL is not set: visits and failed check-ins are forgotten when the monitor restarts');
+    return;
+  }
+  try {
+    for (const finding of await withRedis(redisUrl, examine)) yield finding;
+  } catch (error) {
+    yield fail('Redis', error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function examine(redis: Redis): Promise<Finding[]> {
+  const info = await redis.info();
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
+  const version = field('redis_version');
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [leastMajor, leastMinor] = LEAST_REDIS;
+  const findings = [
+    major > leastMajor || (major === leastMajor && minor >= leastMinor)
+      ? ok('Redis', `version ${version}`)
+      : fail('Redis', `version ${version} is too old: use ${leastMajor}.${leastMinor} or later`),
+  ];
+  if (field('role') !== 'master')
+    findings.push(fail('Redis', 'this is a read-only replica: give the address of the primary in REDIS_URL'));
+  findings.push(
+    field('aof_enabled') === '1'
+      ? ok('Redis', 'AOF persistence is on: a crash of Redis loses at most the last second')
+      : fail('Redis', 'AOF persistence is off: a restart of Redis loses what waits. Set "appendonly yes"'),
+  );
+  const policy = field('maxmemory_policy');
+  const limit = Number(field('maxmemory'));
+  findings.push(
+    limit === 0 || policy === 'noeviction'
+      ? ok('Redis', limit === 0 ? 'no memory limit' : `memory limit ${field('maxmemory_human')}, without eviction`)
+      : fail('Redis', `with maxmemory-policy ${policy} Redis may throw waiting check-ins away. Set it to noeviction`),
+  );
+  return findings;
+}
+
+async function* nexudus(config: Config): AsyncGenerator<Finding> {
+  if (config.login === null) {
+    yield note('Nexudus', 'no login is set: devices are known from KNOWN_DEVICES_FILE alone');
+    return;
+  }
+  const client = createNexudusClient({ url: config.nexudusUrl, auth: config.login, clientId: 'wifi-monitor-doctor' });
+  try {
+    let isLoggedIn = false;
+    for (const { role, path } of [...ROLES, ...(config.reportInactive ? ROLES_FOR_INACTIVE : [])]) {
+      const failure = await tryReading(client, role, path);
+      if (failure?.kind === 'login-refused') {
+        yield fail(
+          'login',
+          `Nexudus refuses it: ${failure.message}. Check NEXUDUS_USERNAME, NEXUDUS_PASSWORD and NEXUDUS_TOTP_SECRET`,
+        );
+        return;
+      }
+      if (failure?.kind === 'unavailable' || failure?.kind === 'unexpected') {
+        yield fail('Nexudus', `${failure.message}. Check NEXUDUS_URL and this machine's way to the internet`);
+        return;
+      }
+      if (!isLoggedIn) yield ok('login', `Nexudus at ${config.nexudusUrl} answers`);
+      isLoggedIn = true;
+      yield findingAbout(role, failure);
+    }
+    yield note('role', 'FailedCheckin-Create cannot be tried without making a record: make sure the account has it');
+    yield aboutClock(client.clockSkewMs());
+  } finally {
+    await client.close();
+  }
+}
+
+/** Reads one record. Answers why it failed, null when it did not. */
+async function tryReading(client: NexudusClient, role: string, path: string): Promise<NexudusError['failure'] | null> {
+  try {
+    await client.get(path, z.object({ Records: z.array(z.unknown()) }), { role, query: { page: 1, size: 1 } });
+    return null;
+  } catch (error) {
+    if (error instanceof NexudusError) return error.failure;
+    throw error;
+  }
+}
+
+function findingAbout(role: string, failure: NexudusError['failure'] | null): Finding {
+  switch (failure?.kind) {
+    case undefined:
+      return ok('role', `${role}`);
+    case 'throttled':
+      return note('role', `${role} could not be tried: Nexudus asks to wait, try again later`);
+    case 'unauthorised':
+      return fail('role', `${role} is missing: add it to the account's role in Nexudus (${failure.message})`);
+    default:
+      return fail('role', `${role}: ${failure?.kind === 'rejected' ? failure.messages.join('; ') : failure?.kind}`);
+  }
+}
+
+function aboutClock(skewMs: number | null): Finding {
+  if (skewMs === null) return note('clock', 'Nexudus does not tell the time');
+  const seconds = Math.round(Math.abs(skewMs) / 1_000);
+  if (Math.abs(skewMs) <= MOST_SKEW_MS) return ok('clock', `within ${Math.max(1, seconds)} s of Nexudus's`);
+  const side = skewMs > 0 ? 'ahead of' : 'behind';
+  return fail('clock', `${seconds} s ${side} Nexudus's: failed check-ins would carry the wrong time. Turn on NTP`);
+}

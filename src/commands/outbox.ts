@@ -1,0 +1,71 @@
+// `wifi-monitor outbox`: what waits for Nexudus, what it refused and why; and what a person can do about it.
+import { ConfigError, readConfig } from '../config.js';
+import type { OutboxItem } from '../outbox/outbox.js';
+import { RedisOutbox } from '../outbox/redis-outbox.js';
+import { withRedis } from '../redis-connection.js';
+import { printTable } from './table.js';
+
+const MOST_LISTED = 1_000;
+
+async function withOutbox<T>(work: (outbox: RedisOutbox) => Promise<T>): Promise<T> {
+  const { redisUrl, retentionMs } = readConfig(process.env, { nexudus: false });
+  if (redisUrl === null)
+    throw new ConfigError(['REDIS_URL: must be set: without Redis the outbox lives inside the monitor alone']);
+  return withRedis(redisUrl, async (redis) => {
+    const outbox = new RedisOutbox(redis, { retentionMs });
+    try {
+      return await work(outbox);
+    } finally {
+      await outbox.close();
+    }
+  });
+}
+
+function jsonOf({ id, state, addedMs, attempts, reason, checkin }: OutboxItem) {
+  return { type: 'entry', id, state, added: new Date(addedMs).toISOString(), attempts, reason, failedCheckin: checkin };
+}
+
+/** Prints the entries that are not delivered, failed ones first. @throws ConfigError */
+export function outboxList(options: { readonly json: boolean }): Promise<number> {
+  return withOutbox(async (outbox) => {
+    const items = await outbox.list(MOST_LISTED);
+    if (options.json) {
+      for (const item of items) process.stdout.write(`${JSON.stringify(jsonOf(item))}\n`);
+      return 0;
+    }
+    const rows = items.map(({ id, state, addedMs, reason }) => [
+      id,
+      state,
+      new Date(addedMs).toISOString().slice(0, 19),
+      reason ?? '',
+    ]);
+    printTable(['ID', 'STATE', 'ADDED (UTC)', 'REASON'], rows);
+    const { waiting, delayed, active, failed } = await outbox.counts();
+    process.stdout.write(
+      `${waiting + delayed + active} on their way (${delayed} put back), ${failed} refused by Nexudus.\n`,
+    );
+    return 0;
+  });
+}
+
+/** Sends a refused entry, or all of them, once more. @throws ConfigError */
+export function outboxRetry(id: string | undefined, options: { readonly all: boolean }): Promise<number> {
+  if ((id === undefined) === !options.all)
+    throw new ConfigError(['outbox retry: give either the ID of an entry or --all']);
+  return withOutbox(async (outbox) => {
+    const retried = await outbox.retry(options.all ? null : (id ?? null));
+    if (retried === 0 && id !== undefined)
+      throw new Error(`no refused entry has the ID ${id} ("wifi-monitor outbox" lists them)`);
+    process.stdout.write(`${retried} sent once more.\n`);
+    return 0;
+  });
+}
+
+/** Takes an entry out for good. @throws ConfigError */
+export function outboxDrop(id: string): Promise<number> {
+  return withOutbox(async (outbox) => {
+    if (!(await outbox.drop(id))) throw new Error(`no entry has the ID ${id} ("wifi-monitor outbox" lists them)`);
+    process.stdout.write(`${id} dropped.\n`);
+    return 0;
+  });
+}

@@ -1,0 +1,159 @@
+// A long outage: thousands of visits wait, then arrive in order and within the limit. And sensors that share Redis wait together.
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { Directory } from '../../src/devices/directory.js';
+import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
+import { Infrastructure } from '../../src/devices/infrastructure.js';
+import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
+import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
+import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
+import type { Deliverer, OutboxEntry, Outcome } from '../../src/outbox/outbox.js';
+import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
+import { visitId } from '../../src/visits/visit-register.js';
+import { freePort, type RedisServer, startRedis } from '../redis-server.js';
+import { until } from '../run-process.js';
+
+const START = Date.parse('2026-03-02T09:00:00Z');
+const PATIENCE = { firstPauseMs: 20, longestPauseMs: 100, loginPauseMs: 50, directoryPauseMs: 20 };
+
+let server: RedisServer;
+let sandbox: Sandbox | undefined;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  await sandbox?.close();
+  sandbox = undefined;
+});
+afterAll(() => server.stop());
+
+function entryFor(number: number): OutboxEntry {
+  const mac = 0xda0000000000 + number;
+  const startMs = START + number * 1_000;
+  const report = {
+    businessId: 77,
+    mac,
+    startMs,
+    vendor: null,
+    randomised: true,
+    hostname: null,
+    ip: null,
+    via: ['arp'],
+  };
+  return {
+    id: visitId(77, mac, startMs),
+    mac,
+    ipv4: 0,
+    hostname: null,
+    checkin: failedCheckinBody(report, null),
+    sent: false,
+  };
+}
+
+/** A sensor's delivering side: connections, outbox and Nexudus client of its own. */
+function sensor(
+  url: string,
+  spacingMs: number,
+  onOutcome: (outcome: Outcome) => void,
+): { outbox: RedisOutbox; deliverer: () => Deliverer } {
+  const redis = new Redis(server.url, { maxRetriesPerRequest: null });
+  const client: NexudusClient = createNexudusClient({
+    url,
+    auth: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
+  });
+  const directory = new Directory();
+  directory.loaded = true;
+  const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
+  const rules = {
+    businessId: 77,
+    ignore: NO_IGNORE_RULES,
+    infrastructure: new Infrastructure(),
+    directory,
+    reportInactive: false,
+  };
+  closing.push(
+    () => redis.quit(),
+    () => outbox.close(),
+    () => client.close(),
+  );
+  return {
+    outbox,
+    deliverer() {
+      const deliverer = startRedisDelivery(redis, outbox, nexudusDelivery(client, rules, { patience: PATIENCE }), {
+        spacingMs,
+        onOutcome: (_entry, outcome) => onOutcome(outcome),
+        onError: () => {},
+      });
+      closing.push(() => deliverer.close());
+      return deliverer;
+    },
+  };
+}
+
+test('5,000 visits wait while Nexudus is away; then all arrive, in order, once, and within the limit', {
+  timeout: 180_000,
+}, async () => {
+  const port = await freePort();
+  let pauses = 0;
+  const { outbox, deliverer } = sensor(`http://127.0.0.1:${port}`, 1, ({ kind }) => {
+    if (kind === 'pause') pauses++;
+  });
+  const entries = Array.from({ length: 5_000 }, (_, index) => entryFor(index + 1));
+  for (const entry of entries) await outbox.add(entry);
+  deliverer();
+  await until('the outage is met', () => pauses >= 3);
+  expect(await outbox.counts()).toMatchObject({ failed: 0, delayed: 0 });
+  // The limit is 1,000 a second here, as is the outbox's spacing; the real ones would take 83 minutes.
+  sandbox = await startSandbox({ port, limits: [{ methods: ['POST'], max: 1_000, perMs: 1_000 }] });
+  await until('all have arrived', () => (sandbox?.failedCheckins.length ?? 0) >= entries.length, 150_000);
+  expect(sandbox.failedCheckins.map(({ MacAddresses }) => MacAddresses)).toEqual(
+    entries.map(({ checkin }) => checkin.MacAddresses),
+  );
+});
+
+test('when Nexudus asks one sensor to wait, all that share the Redis wait', async () => {
+  sandbox = await startSandbox();
+  const redis = new Redis(server.url);
+  await redis.flushall();
+  await redis.quit();
+  const outcomes: Outcome[] = [];
+  const sensors = [1, 2, 3].map(() => sensor(sandbox?.url ?? '', 1, (outcome) => outcomes.push(outcome)));
+  sandbox.fault({
+    method: 'POST',
+    path: '/api/spaces/failedcheckins',
+    action: {
+      kind: 'answer',
+      status: 409,
+      headers: { 'retry-after': '2' },
+      body: 'You must wait before accessing this url again.',
+    },
+  });
+  const posts = () =>
+    sandbox?.requests.filter(({ method, path }) => method === 'POST' && path.startsWith('/api/spaces')) ?? [];
+  for (let number = 1; number <= 10; number++) await sensors[0]?.outbox.add(entryFor(number));
+  sensors[0]?.deliverer();
+  await until('the first sensor was asked to wait', () => outcomes.some(({ kind }) => kind === 'pause'));
+  const askedMs = performance.now();
+  for (const { deliverer } of sensors.slice(1)) deliverer();
+  await until('deliveries go on', () => posts().length > 1);
+  expect(performance.now() - askedMs).toBeGreaterThan(1_500);
+  await until('all arrive', () => sandbox?.failedCheckins.length === 10);
+  expect(new Set(sandbox.failedCheckins.map(({ MacAddresses }) => MacAddresses)).size).toBe(10);
+});
+
+test('the limit is shared: three sensors together post no faster than one may', async () => {
+  sandbox = await startSandbox();
+  const redis = new Redis(server.url);
+  await redis.flushall();
+  await redis.quit();
+  const sensors = [1, 2, 3].map(() => sensor(sandbox?.url ?? '', 100, () => {}));
+  for (let number = 1; number <= 12; number++) await sensors[0]?.outbox.add(entryFor(number));
+  const beganMs = performance.now();
+  for (const { deliverer } of sensors) deliverer();
+  await until('all arrive', () => sandbox?.failedCheckins.length === 12);
+  expect(performance.now() - beganMs).toBeGreaterThan(11 * 100 - 50);
+});

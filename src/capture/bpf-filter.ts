@@ -68,16 +68,19 @@ function isDhcp(packet: number): string {
   );
 }
 
-/** Directly behind the IPv6 header, or behind one hop-by-hop or destination options header. */
+/** Directly behind the IPv6 header, or behind one hop-by-hop, destination options or (DHCPv6 only, RFC 6980) fragment header. */
 function isNdpOrDhcpv6(packet: number): string {
+  const first = packet + 6;
   const next = packet + 40;
   const behind = `((link[${next + 1}] << 3) + ${next + 8})`;
   const isOurs = (protocol: number, at: string) =>
     `((link[${protocol}] = 58 and link[${at}] >= 133 and link[${at}] <= 136) or ` +
     `(link[${protocol}] = 17 and ${eitherPort(at, `${at} + 2`, 546)}))`;
+  const isFirstFragment = `link[${next}] = 17 and link[${next + 2}:2] & 0xfff8 = 0`;
   return (
-    `${isOurs(packet + 6, `${next}`)} or ` +
-    `((link[${packet + 6}] = 0 or link[${packet + 6}] = 60) and ${isOurs(next, behind)})`
+    `${isOurs(first, `${next}`)} or ` +
+    `((link[${first}] = 0 or link[${first}] = 60) and ${isOurs(next, behind)}) or ` +
+    `(link[${first}] = 44 and ${isFirstFragment} and ${eitherPort(`${next + 8}`, `${next + 10}`, 546)})`
   );
 }
 

@@ -1,12 +1,12 @@
 // The kernel's part of the work: a filter (pcap-filter(7)) that lets through the few frames a sighting can come from.
 import type { LinkType } from '../decode/frame.js';
 
-/** Frames with more tags than this are left out: a filter has no loops. */
-const MOST_TAGS = 4;
+/** A filter has no loops: it looks behind this many VLAN tags, and passes what has more, which hardly exists, unseen. */
+const MOST_TAGS = 3;
 
 /**
  * A filter for frames of `linkType`, live or from a file: ARP, DHCPv4, and with `ipv6` Neighbor Discovery and DHCPv6; plain, under
- * up to four VLAN tags, and in LLC/SNAP. Of a fragmented packet it passes the first fragment.
+ * VLAN tags, and in LLC/SNAP. Of a fragmented packet it passes the first fragment.
  *
  * It reads the frame at fixed places rather than with the keywords `arp`, `udp port` and `vlan`: those do not look behind
  * LLC/SNAP, `vlan` exists for Ethernet only, and the kernel takes the outer tag off before a live filter runs. Here a frame
@@ -30,7 +30,8 @@ export function captureFilter(linkType: LinkType, options: { ipv6: boolean }): s
 /** `type` is where the EtherType (or IEEE 802.3 length) lies, `payload` where the packet starts. */
 function inFrame(type: number, payload: number, tags: number, ipv6: boolean): string {
   const ways = [byEtherType(type, payload, ipv6)];
-  if (tags > 0) ways.push(`(${isTag(type)} and (${inFrame(payload + 2, payload + 4, tags - 1, ipv6)}))`);
+  const behindTag = tags > 0 ? ` and (${inFrame(payload + 2, payload + 4, tags - 1, ipv6)})` : '';
+  ways.push(`(${isTag(type)}${behindTag})`);
   // Last, so that the optimiser drops the test for a length once the EtherType is known: most frames are IP that is not ours.
   ways.push(`(${isSnap(type, payload)} and (${byEtherType(payload + 6, payload + 8, ipv6)}))`);
   return ways.join(' or ');
@@ -68,19 +69,24 @@ function isDhcp(packet: number): string {
   );
 }
 
-/** Directly behind the IPv6 header, or behind one hop-by-hop, destination options or (DHCPv6 only, RFC 6980) fragment header. */
+/**
+ * Directly behind the IPv6 header, or behind one extension header; fragments carry DHCPv6 only (RFC 6980). What has two extension
+ * headers or more, which hardly exists on a LAN, passes unseen.
+ */
 function isNdpOrDhcpv6(packet: number): string {
   const first = packet + 6;
   const next = packet + 40;
   const behind = `((link[${next + 1}] << 3) + ${next + 8})`;
   const isOurs = (protocol: number, at: string) =>
-    `((link[${protocol}] = 58 and link[${at}] >= 133 and link[${at}] <= 136) or ` +
-    `(link[${protocol}] = 17 and ${eitherPort(at, `${at} + 2`, 546)}))`;
-  const isFirstFragment = `link[${next}] = 17 and link[${next + 2}:2] & 0xfff8 = 0`;
+    `(link[${protocol}] = 58 and link[${at}] >= 133 and link[${at}] <= 136) or ` +
+    `(link[${protocol}] = 17 and ${eitherPort(at, `${at} + 2`, 546)})`;
+  const isExtension = (protocol: number) =>
+    `(link[${protocol}] = 0 or link[${protocol}] = 43 or link[${protocol}] = 60)`;
+  const isFirstFragment = `link[${first}] = 44 and link[${next}] = 17 and link[${next + 2}:2] & 0xfff8 = 0`;
   return (
     `${isOurs(first, `${next}`)} or ` +
-    `((link[${first}] = 0 or link[${first}] = 60) and ${isOurs(next, behind)}) or ` +
-    `(link[${first}] = 44 and ${isFirstFragment} and ${eitherPort(`${next + 8}`, `${next + 10}`, 546)})`
+    `(${isExtension(first)} and (${isOurs(next, behind)} or ${isExtension(next)} or link[${next}] = 44)) or ` +
+    `(${isFirstFragment} and ${eitherPort(`${next + 8}`, `${next + 10}`, 546)})`
   );
 }
 

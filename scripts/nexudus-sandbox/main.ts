@@ -17,7 +17,7 @@ const HELP = `A stand-in for the Nexudus API, in memory.
   --limits LIMITS         "published", or such as "POST=60/60,120/60": methods, requests, seconds       (SANDBOX_LIMITS)
   --expires-in SECONDS    life of an access token                 (SANDBOX_EXPIRES_IN)
   --hide-devices          lists show "Devices": null              (SANDBOX_HIDE_DEVICES=true)
-  --control               opens /sandbox/faults and /sandbox/failedcheckins                           (SANDBOX_CONTROL=true)
+  --control               opens /sandbox/faults, /sandbox/records and more, see sandbox.ts         (SANDBOX_CONTROL=true)
 `;
 
 const account = z.object({

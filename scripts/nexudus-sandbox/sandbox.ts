@@ -27,7 +27,10 @@ export type SandboxOptions = {
   maxPageSize?: number;
   /** How far behind UTC the zone is that `from_` and `to_` are read in: documented nowhere. Default 0. */
   rangeOffsetMs?: number;
-  /** Opens POST and DELETE /sandbox/faults. */
+  /**
+   * Opens POST and DELETE /sandbox/faults (a Fault), GET /sandbox/failedcheckins, POST /sandbox/records/TABLE (adds a record, or changes
+   * the one with that Id) and POST /sandbox/revoke-tokens.
+   */
   control?: boolean;
   onFailedCheckin?: (failedCheckin: FailedCheckin) => void;
 };
@@ -56,6 +59,8 @@ export type Sandbox = Omit<Tables, 'failedCheckins'> & {
   expiresIn: number;
   close(): Promise<void>;
 };
+
+type AnyTable = Table<{ Id: number; UpdatedOn: string }>;
 
 const ADMINISTRATOR: Account = { username: 'admin@example.com', password: 'secret' };
 const A_WEEK = 604_799;
@@ -240,6 +245,17 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       if (!fault.success) return reply.code(400).send({ Message: fault.error.message });
       faults.add(fault.data);
       return { added: fault.data };
+    });
+    app.post<{ Params: { table: string } }>('/sandbox/records/:table', async (request, reply) => {
+      const table = Object.entries(tables).find(([name]) => name === request.params.table)?.[1] as AnyTable | undefined;
+      if (table === undefined) return reply.code(404).send({ Message: `No table ${request.params.table}.` });
+      const fields = objectIn(String(request.body));
+      const id = Number(fields.Id);
+      return table.get(id) === undefined ? table.add(fields) : table.update(id, fields);
+    });
+    app.post('/sandbox/revoke-tokens', (request, reply) => {
+      accounts.revokeAll({ refreshTokens: objectIn(String(request.body)).refreshTokens === true });
+      reply.send({});
     });
     app.delete('/sandbox/faults', (_request, reply) => {
       faults.clear();

@@ -78,6 +78,7 @@ const DEFAULT_WAIT_MS = 60_000;
 const OVERLAP_MS = 5 * 60_000;
 /** A changed user costs up to three requests: past so many changes the lists are cheaper. */
 const MOST_CHANGES = 200;
+const BATCH_SIZE = 1_000;
 
 /** Allows a request every `intervalMs`. */
 export function minimumInterval(intervalMs: number): Pace {
@@ -148,13 +149,18 @@ class Reading {
     for await (const page of this.#list(COWORKERS, coworkerRecord, 'Coworker-List')) {
       for (const coworker of page) if (coworker.UserId !== null) better(found.get(coworker.UserId), coworker);
     }
-    yield this.#batch(
-      true,
-      [...found.values()].filter(({ macs }) => macs.length > 0),
-      unread.size,
-    );
+    // Handed over piece by piece and let go, so that the caller's index need not stand beside a second one.
+    let users: KnownUser[] = [];
+    for (const [userId, user] of found) {
+      if (!unread.has(userId)) found.delete(userId);
+      if (user.macs.length > 0) users.push(user);
+      if (users.length < BATCH_SIZE) continue;
+      yield this.#batch(true, users, unread.size);
+      users = [];
+    }
+    yield this.#batch(true, users, unread.size);
 
-    const rest = [...unread].map((id) => found.get(id)).filter((user) => user !== undefined);
+    const rest = [...found.values()];
     found.clear();
     rest.sort((a, b) => Number(isLikelyHere(b)) - Number(isLikelyHere(a)));
     for (const user of rest) {

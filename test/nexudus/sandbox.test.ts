@@ -351,6 +351,19 @@ describe('faults', () => {
     expect((await get('/api/sys/users')).status).toBe(200);
   });
 
+  test('come with control over records and tokens', async () => {
+    await start({ control: true });
+    const send = async (path: string, body: unknown) =>
+      (await fetch(`${sandbox.url}/sandbox/${path}`, { method: 'POST', body: JSON.stringify(body) })).status;
+    expect(await send('records/users', { Id: 5, FullName: 'Anna' })).toBe(200);
+    expect(await send('records/users', { Id: 5, Devices: 'aa:bb:cc:dd:ee:ff' })).toBe(200);
+    expect(sandbox.users.values()).toMatchObject([{ Id: 5, FullName: 'Anna', Devices: 'aa:bb:cc:dd:ee:ff' }]);
+    expect(await send('records/constructor', {})).toBe(404);
+    const headers = await bearer();
+    expect(await send('revoke-tokens', {})).toBe(200);
+    expect((await get('/api/sys/users', headers)).status).toBe(401);
+  });
+
   test('break the connection before or after committing', async () => {
     await start();
     const headers = await bearer();

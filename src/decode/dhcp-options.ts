@@ -12,6 +12,9 @@ const MAGIC_COOKIE = 0x63825363;
 const PAD = 0;
 const END = 255;
 
+/** What stands for the type of a message without option 53. */
+export const NO_MESSAGE_TYPE = -1;
+
 const OVERLOAD_FILE = 1;
 const OVERLOAD_SNAME = 2;
 const OVERLOAD_BOTH = 3;
@@ -76,9 +79,9 @@ export class DhcpOptions {
   ]);
   readonly #all = [...this.#byCode.values()];
 
-  /** Option 53; 0 when the message has none (plain BOOTP). */
+  /** Option 53; -1 when the message has none (plain BOOTP). */
   get messageType(): number {
-    return this.#messageType.length === 1 ? uint8(this.#messageType.bytes, this.#messageType.start) : 0;
+    return this.#messageType.length === 1 ? uint8(this.#messageType.bytes, this.#messageType.start) : NO_MESSAGE_TYPE;
   }
 
   /** Option 12, else the name in option 81 as dotted text. */

@@ -1,6 +1,6 @@
 // DHCPv4 and plain BOOTP messages (RFC 951, 2131): which device speaks, and what the server says about the network.
 import { isDeviceMac, readMac } from '../devices/mac-address.js';
-import { DhcpOptions } from './dhcp-options.js';
+import { DhcpOptions, NO_MESSAGE_TYPE } from './dhcp-options.js';
 import type { LinkHeader } from './link-layer.js';
 import { uint8, uint32 } from './octets.js';
 import type { Announcement, Sighting, Verdict } from './sighting.js';
@@ -14,7 +14,6 @@ const HTYPE_ETHERNET = 1;
 const HTYPE_IEEE802 = 6;
 
 /** RFC 2132, 9.6. */
-const NO_MESSAGE_TYPE = 0;
 const DHCPDISCOVER = 1;
 const DHCPOFFER = 2;
 const DHCPREQUEST = 3;

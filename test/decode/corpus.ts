@@ -74,7 +74,8 @@ const solicit = dhcpv6(
   option6(39, bytes([0], wireName('laptop', true))),
 );
 const solicitPacket = ipv6(UDP, udp(solicit, { source: 546, destination: 547 }));
-const relayed = relayForward('fe80::23', option6(79, bytes('0001', DEVICE)), option6(9, solicit));
+const relayed = relayForward('fe80::23', option6(9, solicit));
+const noted = relayForward('fe80::23', option6(79, bytes('0001', OTHER)), option6(9, solicit));
 const tag: [number, number] = [0x8100, 20];
 const outerTag: [number, number] = [0x88a8, 100];
 
@@ -135,6 +136,7 @@ const onEthernet: Record<string, Uint8Array> = {
   ),
   'DHCPv6 solicit': dhcpv6Frame(solicit),
   'DHCPv6 through a relay': dhcpv6Frame(relayed, { source: SERVER }),
+  'DHCPv6 through a relay that notes the MAC': dhcpv6Frame(noted, { source: SERVER }),
   'DHCPv6 through two relays': dhcpv6Frame(relayForward('fe80::1', option6(9, relayed)), { source: SERVER }),
   'DHCPv6 from a global address': dhcpv6Frame(
     dhcpv6(5, option6(1, duidLl(DEVICE))),

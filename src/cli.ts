@@ -14,4 +14,6 @@ if ((first === '--version' || first === '-V') && process.argv.length === 3) {
 } else {
   const { run } = await import('./commands/program.js');
   process.exitCode = await run(process.argv, version());
+  // A closed capture stays in libuv's loop until another frame arrives (see live-interface.ts); nothing else should.
+  setTimeout(() => process.exit(), 100).unref();
 }

@@ -25,13 +25,20 @@ const MOST_SKEW_MS = 30_000;
 const LEAST_REDIS: readonly [number, number] = [6, 2];
 
 /** Reading roles, each with the call that needs it. */
-const ROLES: readonly { readonly role: string; readonly path: string }[] = [
-  { role: 'User-List', path: '/api/sys/users' },
+interface Role {
+  readonly role: string;
+  readonly path: string;
+  /** The role for reading one record of that list; tried when the list has any. */
+  readonly readRole?: string;
+}
+const ROLES: readonly Role[] = [
+  { role: 'User-List', path: '/api/sys/users', readRole: 'User-Read' },
   { role: 'RegisteredDevice-List', path: '/api/sys/registereddevices' },
   { role: 'Coworker-List', path: '/api/spaces/coworkers' },
-  { role: 'FailedCheckin-List', path: '/api/spaces/failedcheckins' },
+  { role: 'FailedCheckin-List', path: '/api/spaces/failedcheckins', readRole: 'FailedCheckin-Read' },
 ];
-const ROLES_FOR_INACTIVE: typeof ROLES = [
+const ROLES_FOR_INACTIVE: readonly Role[] = [
+  { role: 'Coworker-List', path: '/api/spaces/coworkers', readRole: 'Coworker-Read' },
   { role: 'CoworkerContract-List', path: '/api/billing/coworkercontracts' },
   { role: 'Team-List', path: '/api/spaces/teams' },
 ];
@@ -144,8 +151,8 @@ async function* nexudus(config: Config): AsyncGenerator<Finding> {
   const client = createNexudusClient({ url: config.nexudusUrl, auth: config.login, clientId: 'wifi-monitor-doctor' });
   try {
     let isLoggedIn = false;
-    for (const { role, path } of [...ROLES, ...(config.reportInactive ? ROLES_FOR_INACTIVE : [])]) {
-      const failure = await tryReading(client, role, path);
+    for (const { role, path, readRole } of [...ROLES, ...(config.reportInactive ? ROLES_FOR_INACTIVE : [])]) {
+      const { failure, firstId } = await tryList(client, role, path);
       if (failure?.kind === 'login-refused') {
         yield fail(
           'login',
@@ -160,6 +167,9 @@ async function* nexudus(config: Config): AsyncGenerator<Finding> {
       if (!isLoggedIn) yield ok('login', `Nexudus at ${config.nexudusUrl} answers`);
       isLoggedIn = true;
       yield findingAbout(role, failure);
+      if (readRole === undefined || failure !== null) continue;
+      if (firstId === null) yield note('role', `${readRole} could not be tried: there is no record to read yet`);
+      else yield findingAbout(readRole, await tryRead(client, readRole, `${path}/${firstId}`));
     }
     yield note('role', 'FailedCheckin-Create cannot be tried without making a record: make sure the account has it');
     yield aboutClock(client.clockSkewMs());
@@ -168,10 +178,32 @@ async function* nexudus(config: Config): AsyncGenerator<Finding> {
   }
 }
 
-/** Reads one record. Answers why it failed, null when it did not. */
-async function tryReading(client: NexudusClient, role: string, path: string): Promise<NexudusError['failure'] | null> {
+const LIST = z.object({ Records: z.array(z.object({ Id: z.number().int() })) });
+
+type Failure = NexudusError['failure'] | null;
+
+/** Reads the first record of a list. */
+async function tryList(
+  client: NexudusClient,
+  role: string,
+  path: string,
+): Promise<{ failure: Failure; firstId: number | null }> {
+  let firstId: number | null = null;
+  const failure = await failureOf(async () => {
+    const { Records } = await client.get(path, LIST, { role, query: { page: 1, size: 1 } });
+    firstId = Records[0]?.Id ?? null;
+  });
+  return { failure, firstId };
+}
+
+function tryRead(client: NexudusClient, role: string, path: string): Promise<Failure> {
+  return failureOf(() => client.get(path, z.unknown(), { role }));
+}
+
+/** Why a call failed; null when it did not. */
+async function failureOf(call: () => Promise<unknown>): Promise<Failure> {
   try {
-    await client.get(path, z.object({ Records: z.array(z.unknown()) }), { role, query: { page: 1, size: 1 } });
+    await call();
     return null;
   } catch (error) {
     if (error instanceof NexudusError) return error.failure;
@@ -179,7 +211,7 @@ async function tryReading(client: NexudusClient, role: string, path: string): Pr
   }
 }
 
-function findingAbout(role: string, failure: NexudusError['failure'] | null): Finding {
+function findingAbout(role: string, failure: Failure): Finding {
   switch (failure?.kind) {
     case undefined:
       return ok('role', `${role}`);

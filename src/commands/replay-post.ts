@@ -1,9 +1,9 @@
 // `replay --post`: really posts what a replay found, with an outbox in memory. Live keys in Redis are never touched.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.js';
+import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory.js';
 import { ownerOf } from '../devices/directory-sync.js';
-import { Infrastructure } from '../devices/infrastructure.js';
 import { createNexudusClient } from '../nexudus/client.js';
 import { readKnownDevices } from '../nexudus/known-devices.js';
 import { claimInMemory } from '../outbox/daily-limit.js';
@@ -21,26 +21,23 @@ export interface Posting {
 const GIVE_UP_MS = 60_000;
 
 /** Logs in and reads the registered devices. Throws a NexudusError when that fails. */
-export async function preparePosting(config: Config, directory: Directory): Promise<Posting> {
-  if (config.login === null) throw new Error('--post needs NEXUDUS_USERNAME and NEXUDUS_PASSWORD, and no DRY_RUN');
+export async function preparePosting(
+  config: Config,
+  rules: DecisionRules & { directory: Directory },
+): Promise<Posting> {
+  if (config.login === null) throw new Error('--post needs NEXUDUS_USERNAME and NEXUDUS_PASSWORD');
   const client = createNexudusClient({
     url: config.nexudusUrl,
     auth: config.login,
     clientId: config.clientId ?? 'wifi-monitor-replay',
   });
   for await (const { users } of readKnownDevices(client)) {
-    for (const user of users) directory.register(user.userId, ownerOf(user), user.macs);
+    for (const user of users) rules.directory.register(user.userId, ownerOf(user), user.macs);
   }
   const outbox = new MemoryOutbox({ spacingMs: 60_000 / config.postsPerMinute });
   const deliver = nexudusDelivery(
     client,
-    {
-      businessId: config.businessId ?? 0,
-      ignore: config.ignore,
-      infrastructure: new Infrastructure(),
-      directory,
-      reportInactive: config.reportInactive,
-    },
+    { ...rules, businessId: config.businessId ?? 0 },
     { claimPost: claimInMemory(config.postsPerDay) },
   );
 

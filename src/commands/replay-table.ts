@@ -20,7 +20,7 @@ const COLUMNS: readonly Column[] = [
     least: 8,
   },
   { title: 'HOST NAME', value: ({ hostname }) => hostname ?? '', least: 9 },
-  { title: 'IP', value: ({ ips }) => ips.at(-1) ?? '', least: 8 },
+  { title: 'IP', value: ({ ips }) => ips.findLast((ip) => !ip.includes(':')) ?? ips.at(-1) ?? '', least: 8 },
   {
     title: 'DECISION',
     value: ({ decision, coworker }) => (coworker === null ? decision : `${decision}: ${coworker.name}`),

@@ -2,11 +2,11 @@
 import { readCaptureFile } from '../capture/capture-file.js';
 import type { FrameHandler, FrameSource } from '../capture/frame-source.js';
 import { type Config, ConfigError, readConfig } from '../config.js';
+import { type DecisionRules, decide } from '../devices/decision.js';
 import { Directory } from '../devices/directory.js';
 import { withRules } from '../devices/ignore-rules.js';
 import { Infrastructure } from '../devices/infrastructure.js';
-import { type Monitor, type MonitorListener, runMonitor, type VisitReport } from '../monitor.js';
-import type { Outbox } from '../outbox/outbox.js';
+import { runMonitor, type VisitReport } from '../monitor.js';
 import { visitJson } from '../status/visit-json.js';
 import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
 import { visitId } from '../visits/visit-register.js';
@@ -93,24 +93,44 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   const began = performance.now();
   const config = settings(options);
   const businessId = config.businessId ?? 0;
-  const directory = new Directory(config.knownDevices);
+  const rules: DecisionRules & { directory: Directory } = {
+    ignore: withRules(config.ignore, options.ignore),
+    infrastructure: new Infrastructure(),
+    directory: new Directory(config.knownDevices),
+    reportInactive: config.reportInactive,
+  };
   const files = new CaptureFiles(paths, config.ipv6);
   const finished = new FinishedVisits(businessId);
-  const posting = options.post ? await (await import('./replay-post.js')).preparePosting(config, directory) : null;
-  directory.loaded = true;
+  const willPost = options.post && !config.dryRun;
+  const posting = willPost ? await (await import('./replay-post.js')).preparePosting(config, rules) : null;
+  rules.directory.loaded = true;
 
-  const monitor = pipeline(config, businessId, options, {
-    source: files,
-    directory,
-    infrastructure: new Infrastructure(),
-    outbox: posting?.outbox ?? { add: () => {} },
-    listener: { onEnded: (report) => finished.add(report) },
-  });
+  const monitor = runMonitor(
+    {
+      businessId,
+      gapMs: config.visitGapMs,
+      settleMs: config.settleTimeMs,
+      reportAgainAfterMs: config.reportAgainAfterMs,
+      ignore: rules.ignore,
+      reportInactive: rules.reportInactive,
+      timeZone: config.timeZone,
+    },
+    {
+      source: files,
+      time: { kind: 'replay' },
+      directory: rules.directory,
+      infrastructure: rules.infrastructure,
+      register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
+      outbox: posting?.outbox ?? { add: () => {} },
+      listener: { onEnded: (report) => finished.add(report) },
+    },
+  );
   await monitor.finished;
   const posted = (await posting?.deliverAll()) ?? { posted: 0, problems: [] };
   const problems = [...files.problems, ...posted.problems];
 
   const reports = finished.inOrder();
+  for (const report of reports) askAgain(report, rules);
   const count = (kind: string) => reports.filter(({ decision }) => decision?.kind === kind).length;
   const summary: ReplaySummary = {
     type: 'summary',
@@ -134,30 +154,17 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   return problems.length === 0 ? 0 : 1;
 }
 
-function pipeline(
-  config: Config,
-  businessId: number,
-  options: ReplayOptions,
-  edges: {
-    source: FrameSource;
-    directory: Directory;
-    infrastructure: Infrastructure;
-    outbox: Pick<Outbox, 'add'>;
-    listener: MonitorListener;
-  },
-): Monitor {
-  return runMonitor(
-    {
-      businessId,
-      gapMs: config.visitGapMs,
-      settleMs: config.settleTimeMs,
-      reportAgainAfterMs: config.reportAgainAfterMs,
-      ignore: withRules(config.ignore, options.ignore),
-      reportInactive: config.reportInactive,
-      timeZone: config.timeZone,
-    },
-    { ...edges, time: { kind: 'replay' }, register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs) },
-  );
+/**
+ * Asks once more who a reported device is, as delivery does just before posting: what the capture told later (this was the
+ * router) keeps a check-in back.
+ */
+function askAgain(report: VisitReport, rules: DecisionRules): void {
+  if (report.checkin === null) return;
+  const { mac, hostname, ipv4s } = report.visit;
+  const decision = decide({ mac, hostname, ipv4: ipv4s.at(-1) ?? 0 }, rules);
+  if (decision.kind === 'unrecognised') return;
+  report.decision = decision;
+  report.checkin = null;
 }
 
 function print(line: string): void {

@@ -1,0 +1,280 @@
+// `wifi-monitor replay` as a person or a script meets it.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { pcapBytes, START_MS } from '../capture/pcap-bytes.js';
+import { ACK, ARP, arp, ascii, DISCOVER, dhcpFrame, ethernet, option } from '../decode/frames.js';
+import { cli } from './cli.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'nwm-replay-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const LAPTOP = '3c:22:fb:00:00:01';
+const PHONE = 'da:a1:19:00:00:02';
+const PRINTER = '00:1b:21:00:00:03';
+
+function file(name: string, content: Buffer | string): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function announce(mac: string, ip: string, atMs: number) {
+  return { frame: ethernet(ARP, arp({ sha: mac, spa: ip }), { source: mac }), atMs: START_MS + atMs };
+}
+
+const JOIN = file(
+  'join.pcap',
+  pcapBytes([
+    {
+      frame: dhcpFrame(
+        { type: DISCOVER, chaddr: LAPTOP, options: [option(12, ascii('bens-laptop')), option(60, ascii('MSFT 5.0'))] },
+        { source: LAPTOP },
+      ),
+      atMs: START_MS,
+    },
+    announce(LAPTOP, '192.168.1.23', 1_234),
+    announce(PHONE, '192.168.1.24', 5_000),
+    announce(LAPTOP, '192.168.1.23', 60_000),
+    announce(LAPTOP, '192.168.1.23', 3_600_000),
+    { frame: Buffer.from('ffffffffffff3c22fb0000010806000108', 'hex'), atMs: START_MS + 3_600_001 },
+  ]),
+);
+
+const lines = (text: string): unknown[] => text.split('\n').map((line) => JSON.parse(line));
+
+test('--json prints one line a visit and a summary, exactly as promised, and nothing else', async () => {
+  const { stdout, stderr, code } = await cli(['replay', '--json', JOIN], {
+    NEXUDUS_BUSINESS_ID: '77',
+    SPACE_TIMEZONE: 'Europe/Madrid',
+  });
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  const [first, phone, second, summary, ...more] = lines(stdout);
+  expect(more).toEqual([]);
+  expect(first).toEqual({
+    type: 'visit',
+    mac: LAPTOP,
+    vendor: 'Apple, Inc.',
+    randomised: false,
+    firstSeen: '2026-09-21T14:13:20.000Z',
+    lastSeen: '2026-09-21T14:14:20.000Z',
+    sightings: 3,
+    via: ['arp', 'dhcp'],
+    ips: ['192.168.1.23'],
+    hostname: 'bens-laptop',
+    vendorClass: 'MSFT 5.0',
+    vlan: null,
+    decision: 'unrecognised',
+    reason: 'nobody registered this address',
+    coworker: null,
+    failedCheckin: {
+      BusinessId: 77,
+      CheckinAttemptTime: '2026-09-21T14:13:20Z',
+      CheckinAttemptTimeLocal: '2026-09-21T16:13:20',
+      Source: 3,
+      MacAddresses: '3C:22:FB:00:00:01',
+      Description: expect.stringMatching(
+        /^Unrecognised device: Apple, Inc\.,.*bens-laptop.*192\.168\.1\.23.*DHCP and ARP\.$/,
+      ),
+    },
+  });
+  expect(phone).toMatchObject({
+    mac: PHONE,
+    vendor: null,
+    randomised: true,
+    hostname: null,
+    vendorClass: null,
+    sightings: 1,
+  });
+  expect(second).toMatchObject({ mac: LAPTOP, firstSeen: '2026-09-21T15:13:20.000Z', sightings: 1 });
+  expect(summary).toEqual({
+    type: 'summary',
+    files: [JOIN],
+    frames: 6,
+    sightings: 5,
+    malformed: 1,
+    visits: 3,
+    unrecognised: 3,
+    recognised: 0,
+    ignored: 0,
+    posted: 0,
+    complete: true,
+    seconds: expect.any(Number),
+  });
+  expect(Object.keys(summary as object)).toEqual([
+    'type',
+    'files',
+    'frames',
+    'sightings',
+    'malformed',
+    'visits',
+    'unrecognised',
+    'recognised',
+    'ignored',
+    'posted',
+    'complete',
+    'seconds',
+  ]);
+});
+
+test('--known and --ignore decide, and say why', async () => {
+  const known = file('known.csv', `mac,name\n${PHONE},Anna Keller\n`);
+  const { stdout } = await cli(['replay', '--json', '--known', known, '--ignore', 'bens-*', JOIN]);
+  expect(lines(stdout)).toMatchObject([
+    { mac: LAPTOP, decision: 'ignored', reason: 'its host name matches the ignore rule bens-*', failedCheckin: null },
+    { mac: PHONE, decision: 'recognised', coworker: { id: null, name: 'Anna Keller' }, failedCheckin: null },
+    // Its second visit shows no host name.
+    { mac: LAPTOP, decision: 'unrecognised' },
+    { type: 'summary', recognised: 1, ignored: 1, unrecognised: 1 },
+  ]);
+});
+
+test('without --json a person gets a table and a sentence', async () => {
+  const { stdout, code } = await cli(['replay', JOIN]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^FROM +TO +MAC +VENDOR/);
+  expect(stdout).toMatch(/3c:22:fb:00:00:01 +Apple, Inc\. +bens-laptop +192\.168\.1\.23 +unrecognised/);
+  expect(stdout).toMatch(/3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames \(5 sightings, 1 malformed\)/);
+});
+
+test('the DHCP server and the router it announces are never visitors', async () => {
+  const router = '18:fd:74:20:00:01';
+  const capture = file(
+    'router.pcap',
+    pcapBytes([
+      {
+        frame: dhcpFrame(
+          { op: 2, type: ACK, chaddr: LAPTOP, yiaddr: '192.168.1.23', options: [option(3, [192, 168, 1, 1])] },
+          { source: PRINTER },
+        ),
+        atMs: START_MS,
+      },
+      announce(router, '192.168.1.1', 10),
+      announce(PRINTER, '192.168.1.2', 20),
+    ]),
+  );
+  const { stdout } = await cli(['replay', '--json', capture]);
+  expect(lines(stdout)).toMatchObject([
+    { mac: LAPTOP, decision: 'unrecognised' },
+    { mac: router, decision: 'ignored', reason: 'this is the router that DHCP announces' },
+    { mac: PRINTER, decision: 'ignored', reason: 'this is the DHCP server' },
+    { type: 'summary', ignored: 2 },
+  ]);
+});
+
+test.each([
+  ['a file that is not there', '/nowhere/morning.pcap', /morning\.pcap/],
+  ['a file that is no capture', file('notes.txt', 'hello, this is no capture file'), /notes\.txt/],
+  ['an empty file', file('empty.pcap', ''), /empty\.pcap/],
+  ['a directory', directory, /directory/],
+])(
+  '%s: one clear line on stderr, exit code 1, and the summary says that it is not complete',
+  async (_what, path, message) => {
+    const { stdout, stderr, code } = await cli(['replay', '--json', path]);
+    expect(code).toBe(1);
+    expect(stderr.split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/ at .*:\d+/);
+    expect(lines(stdout)).toMatchObject([{ type: 'summary', complete: false, visits: 0 }]);
+  },
+);
+
+test('a truncated capture: what came before is reported, then one clear line and exit code 1', async () => {
+  const whole = pcapBytes([announce(LAPTOP, '192.168.1.23', 0), announce(PHONE, '192.168.1.24', 1_000)]);
+  const { stdout, stderr, code } = await cli(['replay', '--json', file('cut.pcap', whole.subarray(0, -5))]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/cut\.pcap.*frame 2/);
+  expect(lines(stdout)).toMatchObject([{ mac: LAPTOP }, { type: 'summary', complete: false, visits: 1 }]);
+});
+
+test('one bad file among good ones does not hide the others', async () => {
+  const { stdout, code } = await cli(['replay', '--json', '/nowhere.pcap', JOIN]);
+  expect(code).toBe(1);
+  expect(lines(stdout)).toHaveLength(4);
+});
+
+test('two recordings of the same time are one set of visits', async () => {
+  const { stdout } = await cli(['replay', '--json', JOIN, JOIN]);
+  expect(lines(stdout)).toMatchObject([
+    { mac: LAPTOP, sightings: 6 },
+    { mac: PHONE },
+    { mac: LAPTOP },
+    { type: 'summary', visits: 3 },
+  ]);
+});
+
+test('several wrong settings are named at once, exit code 2, before anything is read', async () => {
+  const { stdout, stderr, code } = await cli(['replay', '--json', '--known', '/nowhere.csv', JOIN], {
+    VISIT_GAP: 'soon',
+    IGNORE_MACS: 'printer',
+    SPACE_TIMEZONE: 'Madrid',
+  });
+  expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+  for (const name of ['VISIT_GAP', 'IGNORE_MACS', 'SPACE_TIMEZONE', '--known']) expect(stderr).toContain(`${name}: `);
+});
+
+test.each([[['replay']], [['replay', '--jsn', 'x.pcap']], [['reply', 'x.pcap']], [['replay', '--known']]])(
+  'wrong usage %j exits with 2',
+  async (args) => {
+    const { stderr, code } = await cli(args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: /);
+  },
+);
+
+test('--post really posts, once, however often the capture is replayed; registered devices are left out', async () => {
+  const sandbox = await startSandbox();
+  sandbox.users.add({ Id: 1, FullName: 'Anna Keller', Active: true, Devices: PHONE });
+  const env = {
+    NEXUDUS_URL: sandbox.url,
+    NEXUDUS_USERNAME: 'admin@example.com',
+    NEXUDUS_PASSWORD: 'secret',
+    NEXUDUS_BUSINESS_ID: '77',
+    NEXUDUS_POSTS_PER_MINUTE: '60000',
+  };
+  try {
+    const first = await cli(['replay', '--json', '--post', JOIN], env);
+    expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(lines(first.stdout).at(-1)).toMatchObject({ unrecognised: 2, recognised: 1, posted: 2 });
+    const second = await cli(['replay', '--json', '--post', JOIN], env);
+    expect(lines(second.stdout).at(-1)).toMatchObject({ unrecognised: 2, posted: 0 });
+    expect(
+      sandbox.failedCheckins.map(({ MacAddresses, CheckinAttemptTime }) => [MacAddresses, CheckinAttemptTime]),
+    ).toEqual([
+      ['3C:22:FB:00:00:01', '2026-09-21T14:13:20Z'],
+      ['3C:22:FB:00:00:01', '2026-09-21T15:13:20Z'],
+    ]);
+  } finally {
+    await sandbox.close();
+  }
+});
+
+test('without --post nothing leaves the machine, even with a login at hand', async () => {
+  const sandbox = await startSandbox();
+  try {
+    const env = {
+      NEXUDUS_URL: sandbox.url,
+      NEXUDUS_USERNAME: 'admin@example.com',
+      NEXUDUS_PASSWORD: 'secret',
+      NEXUDUS_BUSINESS_ID: '77',
+    };
+    await cli(['replay', JOIN], env);
+    expect(sandbox.requests).toEqual([]);
+  } finally {
+    await sandbox.close();
+  }
+});
+
+test('settings are read from .env in the working directory, and the environment wins', async () => {
+  writeFileSync(join(directory, '.env'), 'NEXUDUS_BUSINESS_ID=5\nVISIT_GAP=2h\n');
+  const fromFile = await cli(['replay', '--json', JOIN], {}, directory);
+  expect(lines(fromFile.stdout)).toMatchObject([
+    { failedCheckin: { BusinessId: 5 }, sightings: 4 },
+    { mac: PHONE },
+    { visits: 2 },
+  ]);
+  const both = await cli(['replay', '--json', JOIN], { NEXUDUS_BUSINESS_ID: '6' }, directory);
+  expect(lines(both.stdout)[0]).toMatchObject({ failedCheckin: { BusinessId: 6 } });
+});

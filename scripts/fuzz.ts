@@ -1,6 +1,7 @@
 // A long hunt for a frame that makes the decoders throw, loop, read on or see the impossible:
 // npm run fuzz -- --minutes 10   (or --seconds N; --seed N repeats an earlier hunt)
 import { parseArgs } from 'node:util';
+import { captures, seedsOf } from '../test/decode/captured.js';
 import { corpus } from '../test/decode/corpus.js';
 import { hunt, Random } from '../test/decode/mutation.js';
 
@@ -16,15 +17,18 @@ if (!(seconds > 0) || !Number.isInteger(seed)) {
   process.exit(2);
 }
 
+const seeds = [...corpus];
+for (const capture of captures) seeds.push(...(await seedsOf(capture)));
+
 console.log(`Hunting for ${seconds} s with seed ${seed}`);
 const random = new Random(seed);
 const endsAt = performance.now() + seconds * 1_000;
 let decoded = 0;
 let fault: string | null = null;
 while (fault === null && performance.now() < endsAt) {
-  fault = hunt(corpus, ROUND, random);
+  fault = hunt(seeds, ROUND, random);
   decoded += ROUND;
-  console.log(`${decoded / 1e6} million mutants of ${corpus.length} frames`);
+  console.log(`${decoded / 1e6} million mutants of ${seeds.length} frames`);
 }
 if (fault !== null) {
   console.error(`Found: ${fault}`);

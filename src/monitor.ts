@@ -9,9 +9,11 @@ import { type Decision, decide } from './devices/decision.js';
 import type { DirectoryView } from './devices/directory.js';
 import type { IgnoreRules } from './devices/ignore-rules.js';
 import type { Infrastructure } from './devices/infrastructure.js';
+import type { MacAddress } from './devices/mac-address.js';
 import { isRandomised, vendorOf } from './devices/vendor.js';
 import { type FailedCheckin, failedCheckinBody } from './nexudus/failed-checkin.js';
 import type { Outbox, OutboxEntry } from './outbox/outbox.js';
+import type { FloodGuard } from './visits/flood-guard.js';
 import {
   type Awaitable,
   after,
@@ -28,8 +30,13 @@ const RETRY_MS = 2_000;
 const MOST_WAITING = 10_000;
 const STOP_WITHIN_MS = 5_000;
 
-/** Live, gaps and delays run on a clock that never jumps; in a replay time is the capture's own. */
-export type Time = { readonly kind: 'live'; readonly steadyMs: () => number } | { readonly kind: 'replay' };
+/**
+ * Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard; in a replay time is the
+ * capture's own, and everything in it is wanted.
+ */
+export type Time =
+  | { readonly kind: 'live'; readonly steadyMs: () => number; readonly guard: FloodGuard }
+  | { readonly kind: 'replay' };
 
 export interface MonitorSettings {
   readonly businessId: number;
@@ -59,6 +66,8 @@ export interface MonitorListener {
   onTrouble?(error: unknown): void;
   /** A visit was given up because too many wait. */
   onGivenUp?(report: VisitReport): void;
+  /** A new device was not let in, see FloodGuard. May be called a million times a minute. */
+  onHeldBack?(guard: FloodGuard): void;
 }
 
 export interface MonitorEdges {
@@ -86,6 +95,8 @@ export interface Monitor {
   readonly finished: Promise<void>;
   /** How many visits wait for the register, the outbox or the directory. */
   waiting(): number;
+  /** Whether the register or the outbox could not be reached for some of them. */
+  isFailing(): boolean;
   reportOf(visit: Visit): VisitReport | undefined;
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void;
@@ -210,8 +221,13 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
 
   function settle(one: Case, registered: RegisteredVisit): Awaitable<void> {
     const { visit } = one;
-    one.startMs = registered.startMs;
-    if (one.settlement !== null) return;
+    one.startMs ??= registered.startMs;
+    if (one.settlement !== null) {
+      // The register lost it (a Redis that came back empty): told again, so that no other sensor reports the visit.
+      return registered.settlement === null
+        ? register.settle(visit.mac, registered.startMs, one.settlement)
+        : undefined;
+    }
     const decision = decide(
       { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0 },
       { ...settings, ...edges },
@@ -280,7 +296,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     }
     if (verdict === 'sighting') {
       counts.sightings++;
-      tracker.observe(sighting, eventMs, steadyMs);
+      if (isLetIn(sighting.mac, steadyMs)) tracker.observe(sighting, eventMs, steadyMs);
     } else if (verdict !== 'other') {
       counts.malformed++;
       counts.malformedBy.set(verdict, (counts.malformedBy.get(verdict) ?? 0) + 1);
@@ -289,6 +305,14 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     if (!announcement.isEmpty) edges.infrastructure.learn(announcement);
     tracker.advance(steadyMs);
     if (time.kind === 'live' && tracker.nextDueMs < timerMs) schedule(time.steadyMs);
+  }
+
+  /** Devices in a visit and known devices go on in any flood. */
+  function isLetIn(mac: MacAddress, steadyMs: number): boolean {
+    if (time.kind === 'replay' || tracker.has(mac) || edges.directory.lookup(mac) !== null) return true;
+    if (time.guard.admits(steadyMs, tracker.size)) return true;
+    listener.onHeldBack?.(time.guard);
+    return false;
   }
 
   function schedule(steadyMs: () => number): void {
@@ -324,6 +348,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     tracker,
     finished: run(),
     waiting: () => unsettled.size,
+    isFailing: () => [...unsettled].some(({ failed }) => failed),
     reportOf: (visit) => cases.get(visit),
     directoryLoaded() {
       for (const one of [...unsettled]) if (!one.busy) enter(one);

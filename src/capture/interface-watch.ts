@@ -5,26 +5,38 @@ import {
   CaptureError,
   type CaptureStats,
   captureLive,
+  freeClosedCaptures,
   type LiveCapture,
   type LiveCaptureOptions,
 } from './live-interface.js';
-import { type NetworkInterface, readInterface } from './network-interfaces.js';
+import { type NetworkInterface, readDrops, readInterface } from './network-interfaces.js';
 
 const LOOK_EVERY_MS = 1_000;
+/** Captures of deleted interfaces that pcap cannot free, some 2 MB each: past this many a new process is the only cure. */
+const MOST_UNFREED = 64;
 
-/** How one interface is doing. `state` says whether frames can arrive. */
+/** How one interface is doing. */
 export interface InterfaceState {
   readonly name: string;
+  /** Whether frames can arrive. */
   state: 'capturing' | 'no-link' | 'down' | 'missing' | 'failed';
   /** In words, for people; null while all is well. */
   reason: string | null;
-  /** Steady time (performance.now) of the latest frame, or of the opening when none arrived yet. */
-  lastFrameMs: number;
+  /** Since when it is in this state, steady time (performance.now). */
+  sinceMs: number;
+  /** No frame for longer than the silence alarm although the link is up. */
+  isSilent: boolean;
+  /** Steady time of the latest frame, null when none ever arrived. */
+  lastFrameMs: number | null;
+  /** Frames that passed the filter; this and the rest since the monitor started, over all openings. */
   frames: number;
-  /** Sums over all openings. */
-  received: number;
-  dropped: number;
+  /** Lost because we were too slow, as libpcap counts them. */
+  droppedByKernel: number;
+  /** Lost by the interface or its driver. */
   droppedByInterface: number;
+  /** How often capturing was interrupted in a flood so that others had their turn. */
+  brokenOff: number;
+  /** How often the capture was opened anew because the interface went away or down. */
   reopened: number;
 }
 
@@ -32,16 +44,22 @@ interface Watched {
   readonly status: InterfaceState;
   capture: LiveCapture | null;
   openedIndex: number;
-  carrierChanges: number;
-  /** What the open capture had counted when it was last asked. */
+  /** What the open capture and the interface had counted when they were last asked. */
   counted: CaptureStats;
+  interfaceDrops: number;
 }
 
-const NOTHING: CaptureStats = { received: 0, dropped: 0, droppedByInterface: 0 };
+const NOTHING: CaptureStats = { received: 0, dropped: 0, brokenOff: 0 };
 
 export interface InterfaceWatchOptions extends LiveCaptureOptions {
-  /** Hears of every change of an interface's state, once. */
+  /** No frame for this long while the link is up is an alarm, ms; 0 for never. */
+  readonly silenceAlarmMs: number;
+  /** Hears of every change of an interface's state, once. `before` is null at the start. */
   readonly onChange: (status: Readonly<InterfaceState>, before: InterfaceState['state'] | null) => void;
+  /** An interface fell silent (`isSilent`), or a frame ended the silence. */
+  readonly onSilence: (status: Readonly<InterfaceState>) => void;
+  /** Frames were lost, or capturing was broken off, since the last look. */
+  readonly onLoss: (status: Readonly<InterfaceState>) => void;
 }
 
 /** Frames from several live interfaces, whatever happens to them. */
@@ -59,33 +77,41 @@ export class InterfaceWatch implements FrameSource {
         name,
         state: 'missing',
         reason: null,
-        lastFrameMs: performance.now(),
+        sinceMs: performance.now(),
+        isSilent: false,
+        lastFrameMs: null,
         frames: 0,
-        received: 0,
-        dropped: 0,
+        droppedByKernel: 0,
         droppedByInterface: 0,
+        brokenOff: 0,
         reopened: -1,
       },
       capture: null,
       openedIndex: 0,
-      carrierChanges: 0,
       counted: NOTHING,
+      interfaceDrops: 0,
     }));
   }
 
-  /** Resolves after `stop`. Rejects with a CaptureError that no waiting can mend: no permission, an unsupported link type. */
+  /**
+   * Resolves after `stop`. Rejects with a CaptureError that no waiting can mend: no permission; at the start also an
+   * unsupported link type.
+   */
   run(onFrame: FrameHandler): Promise<void> {
     return new Promise((resolve, reject) => {
       this.finish = resolve;
       const look = (isFirst: boolean) => {
-        for (const one of this.watched) {
-          try {
-            this.look(one, onFrame, isFirst);
-          } catch (error) {
-            this.stop();
-            reject(error instanceof Error ? error : new Error(String(error)));
-            return;
+        try {
+          for (const one of this.watched) this.look(one, onFrame, isFirst);
+          if (freeClosedCaptures() > MOST_UNFREED) {
+            throw new CaptureError(
+              'failed',
+              'interfaces were deleted too often; only a new process can free what is left',
+            );
           }
+        } catch (error) {
+          this.stop();
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
       look(true);
@@ -100,31 +126,24 @@ export class InterfaceWatch implements FrameSource {
     this.finish = undefined;
   }
 
-  /** The interfaces with fresh counters. */
+  /** The interfaces as of the latest look, at most a second ago. */
   states(): readonly Readonly<InterfaceState>[] {
-    for (const one of this.watched) this.count(one);
     return this.watched.map(({ status }) => status);
   }
 
   private look(one: Watched, onFrame: FrameHandler, isFirst: boolean): void {
     const seen = readInterface(one.status.name);
-    if (one.capture !== null && !this.isStillGood(one, seen)) this.close(one);
+    this.count(one, seen);
+    const isStillGood = seen?.isUp === true && seen.index === one.openedIndex && one.capture?.isAlive === true;
+    if (!isStillGood) this.close(one);
     if (seen === null) this.become(one, 'missing', 'there is no such interface; waiting for it', isFirst);
     else if (!seen.isUp) this.become(one, 'down', 'the interface is down; waiting for it', isFirst);
     else {
       if (one.capture === null && !this.open(one, seen, onFrame, isFirst)) return;
-      if (seen.hasCarrier || seen.isLoopback) this.become(one, 'capturing', null, isFirst);
+      if (seen.hasCarrier) this.become(one, 'capturing', null, isFirst);
       else this.become(one, 'no-link', 'the interface has no link; waiting for it', isFirst);
     }
-  }
-
-  private isStillGood(one: Watched, seen: NetworkInterface | null): boolean {
-    return (
-      seen?.isUp === true &&
-      seen.index === one.openedIndex &&
-      seen.carrierChanges === one.carrierChanges &&
-      one.capture?.isAlive === true
-    );
+    this.listen(one.status);
   }
 
   private open(one: Watched, seen: NetworkInterface, onFrame: FrameHandler, isFirst: boolean): boolean {
@@ -139,39 +158,54 @@ export class InterfaceWatch implements FrameSource {
       if (!(error instanceof CaptureError)) throw error;
       // It can vanish between the look and the opening; the next look will say so.
       if (error.problem === 'no-such-interface' || error.problem === 'interface-down') return false;
-      if (isFirst || error.problem !== 'failed') throw error;
+      if (isFirst || error.problem === 'no-permission') throw error;
       this.become(one, 'failed', error.message, false);
       return false;
     }
     one.openedIndex = seen.index;
-    one.carrierChanges = seen.carrierChanges;
     one.counted = NOTHING;
     status.reopened++;
-    status.lastFrameMs = performance.now();
     return true;
   }
 
   private close(one: Watched): void {
-    if (one.capture === null) return;
-    this.count(one);
-    one.capture.close();
+    one.capture?.close();
     one.capture = null;
   }
 
-  private count(one: Watched): void {
-    const now = one.capture?.stats();
-    if (now === null || now === undefined) return;
-    one.status.received += now.received - one.counted.received;
-    one.status.dropped += now.dropped - one.counted.dropped;
-    one.status.droppedByInterface += now.droppedByInterface - one.counted.droppedByInterface;
+  private count(one: Watched, seen: NetworkInterface | null): void {
+    const { status } = one;
+    const now = one.capture?.stats() ?? one.counted;
+    const interfaceDrops = seen === null ? 0 : readDrops(seen.name);
+    // The kernel's counters begin anew with an interface that was made anew.
+    const byKernel = Math.max(0, now.dropped - one.counted.dropped);
+    const byInterface = seen?.index === one.openedIndex ? Math.max(0, interfaceDrops - one.interfaceDrops) : 0;
+    const brokenOff = now.brokenOff - one.counted.brokenOff;
     one.counted = now;
+    one.interfaceDrops = interfaceDrops;
+    status.droppedByKernel += byKernel;
+    status.droppedByInterface += byInterface;
+    status.brokenOff += brokenOff;
+    if (byKernel + byInterface + brokenOff > 0) this.options.onLoss(status);
+  }
+
+  private listen(status: InterfaceState): void {
+    const { silenceAlarmMs, onSilence } = this.options;
+    const heardMs = Math.max(status.sinceMs, status.lastFrameMs ?? 0);
+    const isSilent = silenceAlarmMs > 0 && status.state === 'capturing' && performance.now() - heardMs > silenceAlarmMs;
+    if (isSilent === status.isSilent) return;
+    status.isSilent = isSilent;
+    // A link that went down says so itself; only a frame, or a new start, ends the silence.
+    if (isSilent || status.state === 'capturing') onSilence(status);
   }
 
   private become(one: Watched, state: InterfaceState['state'], reason: string | null, isFirst: boolean): void {
-    const before = one.status.state;
+    const { status } = one;
+    const before = status.state;
     if (before === state && !isFirst) return;
-    one.status.state = state;
-    one.status.reason = reason;
-    this.options.onChange(one.status, isFirst ? null : before);
+    status.state = state;
+    status.reason = reason;
+    status.sinceMs = performance.now();
+    this.options.onChange(status, isFirst ? null : before);
   }
 }

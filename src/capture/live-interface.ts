@@ -1,15 +1,26 @@
 // Frames from one live interface, through libpcap in immediate mode, with the filter in the kernel.
 import { createRequire } from 'node:module';
 import type { PcapSession } from 'pcap';
+import type { LinkType } from '../decode/frame.js';
 import { captureFilter } from './bpf-filter.js';
 import type { FrameHandler } from './frame-source.js';
-import { linkTypeOf } from './link-type.js';
+import { linkTypeOf, unsupportedLinkType } from './link-type.js';
 
 /** Enough for a DHCP message with all its options behind any tags; the rest of a longer frame is not needed. */
 const SNAPLEN = 1600;
-/** Kernel buffer: thousands of frames of this size, where libpcap's default would be 10 MB. */
+/** Kernel buffer: about a thousand frames, where libpcap's default would be 10 MB. */
 const BUFFER_BYTES = 2 * 1024 * 1024;
-const HEADER_BYTES = 16;
+/** What `pcap_dispatch` answers when libpcap failed, and when the capture was broken off and is freed. */
+const FAILED = -1;
+const BROKEN_OFF = -2;
+/**
+ * pcap 3.1 hands over frames for as long as there are any, so in a flood nothing else would ever run: no timer, no signal, no
+ * answer of Redis. A turn that takes longer is broken off, which closes the capture; it is opened anew once the others had theirs.
+ */
+const LONGEST_TURN_MS = 100;
+const PAUSE_AFTER_TURN_MS = 10;
+/** How many frames pass between two looks at the clock. */
+const LOOK_AT_CLOCK_EVERY = 64;
 
 export type CaptureProblem = 'no-permission' | 'no-such-interface' | 'interface-down' | 'unsupported' | 'failed';
 
@@ -29,32 +40,205 @@ export interface LiveCaptureOptions {
   readonly ipv6: boolean;
 }
 
-/** What libpcap counted since the capture was opened. */
+/** What was counted since the capture was opened. */
 export interface CaptureStats {
   readonly received: number;
   /** Dropped by the kernel because we were too slow. */
   readonly dropped: number;
-  readonly droppedByInterface: number;
+  /** How often a turn had to be broken off, see LONGEST_TURN_MS. Each loses the frames of some 20 ms. */
+  readonly brokenOff: number;
 }
 
 export interface LiveCapture {
   /** False once libpcap reported an error: nothing will ever arrive again, only opening anew helps. */
   readonly isAlive: boolean;
-  /** Null when the interface is gone. */
-  stats(): CaptureStats | null;
+  stats(): CaptureStats;
   close(): void;
 }
 
 /** What pcap's session has inside and its types do not show. */
 interface NativeSession {
-  dispatch(buffer: Buffer | null, header: Buffer | null): number;
+  dispatch(buffer: Buffer, header: Buffer): number;
+}
+
+interface SessionInternals {
+  readonly buf: Buffer;
+  readonly header: Buffer;
+  readonly session: NativeSession;
 }
 
 /**
- * Native sessions that were closed. Their poll handles stay in libuv's list, but pcap 3.1 frees the memory they lie in as
- * soon as the session is collected: so they are never collected. One is a few hundred bytes, and made once a reopening.
+ * Native sessions that were freed. Their poll handles stay in libuv's list, but pcap 3.1 frees the memory they lie in as
+ * soon as the session is collected: so they are never collected. One is a few hundred bytes, and made once an opening.
  */
-const closedSessions: NativeSession[] = [];
+const freedSessions: NativeSession[] = [];
+
+/**
+ * Openings that were closed and are not freed: pcap only asks libpcap to stop, and libpcap hears it when the next frame
+ * arrives. On an interface that was deleted none ever does, and a socket with its buffer is lost until the process ends.
+ */
+const closing = new Set<Opening>();
+
+/** Frees closed captures as far as frames have come since. Answers how many are left. */
+export function freeClosedCaptures(): number {
+  for (const opening of closing) opening.free();
+  return closing.size;
+}
+
+/** One opening of an interface: pcap's session, with its edges taken off. */
+class Opening {
+  isAlive = true;
+  /** Of the link type, as pcap calls it. */
+  readonly linkTypeName: string;
+  private readonly session: PcapSession & SessionInternals;
+  private isDispatching = false;
+  private isFreed = false;
+  private turnBeganMs = 0;
+  private untilClock = LOOK_AT_CLOCK_EVERY;
+
+  /** @throws whatever libpcap says */
+  constructor(name: string, filter: string, options: LiveCaptureOptions) {
+    this.session = loadPcap().createSession(name, {
+      filter,
+      buffer_size: BUFFER_BYTES,
+      buffer_timeout: 0, // immediate mode
+      snap_length: SNAPLEN,
+      promiscuous: options.promiscuous,
+    }) as PcapSession & SessionInternals;
+    this.linkTypeName = this.session.link_type;
+    const { session: native } = this.session;
+    const dispatch = native.dispatch.bind(native);
+    // pcap ignores what dispatch answers, and calls it once after opening even when the session is freed by then.
+    native.dispatch = (buffer, header) => {
+      if (this.isFreed || this.isDispatching) return 0;
+      this.turnBeganMs = performance.now();
+      this.isDispatching = true;
+      const answer = dispatch(buffer, header);
+      this.isDispatching = false;
+      if (answer === FAILED) this.isAlive = false;
+      if (answer === BROKEN_OFF) {
+        this.isFreed = true;
+        freedSessions.push(native);
+        closing.delete(this);
+      }
+      return answer;
+    };
+  }
+
+  /** Hands over frames from now on. `onLongTurn` is called when a turn took too long; it may close the opening. */
+  read(linkType: LinkType, onFrame: FrameHandler, onLongTurn: () => void): void {
+    const { buf, header } = this.session;
+    this.session.on('packet', () => {
+      const eventMs = header.readUInt32LE(0) * 1_000 + Math.floor(header.readUInt32LE(4) / 1_000);
+      onFrame(buf, Math.min(header.readUInt32LE(8), buf.length), eventMs, linkType);
+      if (--this.untilClock > 0) return;
+      this.untilClock = LOOK_AT_CLOCK_EVERY;
+      if (performance.now() - this.turnBeganMs > LONGEST_TURN_MS) onLongTurn();
+    });
+  }
+
+  stats(): { received: number; dropped: number } {
+    if (this.isFreed) return { received: 0, dropped: 0 };
+    try {
+      const { ps_recv, ps_drop } = this.session.stats();
+      return { received: ps_recv >>> 0, dropped: ps_drop >>> 0 };
+    } catch {
+      // The interface is gone, and its counters with it.
+      return { received: 0, dropped: 0 };
+    }
+  }
+
+  /** No frame is handed over any more; `freeClosedCaptures` does the rest. */
+  close(): void {
+    closing.add(this);
+    this.session.close();
+    this.free();
+  }
+
+  free(): void {
+    this.session.session.dispatch(this.session.buf, this.session.header);
+  }
+}
+
+/**
+ * Opens `name` and calls `onFrame` for each frame that the filter lets through, until `close`.
+ * @throws CaptureError when the interface cannot be captured on.
+ */
+export function captureLive(name: string, options: LiveCaptureOptions, onFrame: FrameHandler): LiveCapture {
+  let opening: Opening | null = open(name, options);
+  let reopening: NodeJS.Timeout | undefined;
+  let isAlive = true;
+  let brokenOff = 0;
+  /** Sums of the openings that are closed. */
+  const past = { received: 0, dropped: 0 };
+
+  function read({ opening, linkType }: { opening: Opening; linkType: LinkType }): Opening {
+    opening.read(linkType, onFrame, breakOff);
+    return opening;
+  }
+
+  function breakOff(): void {
+    brokenOff++;
+    closeOpening();
+    reopening = setTimeout(() => {
+      try {
+        opening = open(name, options);
+      } catch {
+        isAlive = false;
+      }
+    }, PAUSE_AFTER_TURN_MS);
+  }
+
+  function closeOpening(): void {
+    if (opening === null) return;
+    const { received, dropped } = opening.stats();
+    past.received += received;
+    past.dropped += dropped;
+    opening.close();
+    opening = null;
+  }
+
+  function open(name: string, options: LiveCaptureOptions): Opening {
+    return read(openWithFilter(name, options));
+  }
+
+  return {
+    get isAlive() {
+      return isAlive && opening?.isAlive !== false;
+    },
+    stats() {
+      const { received, dropped } = opening?.stats() ?? { received: 0, dropped: 0 };
+      return { received: past.received + received, dropped: past.dropped + dropped, brokenOff };
+    },
+    close() {
+      clearTimeout(reopening);
+      closeOpening();
+      isAlive = false;
+    },
+  };
+}
+
+/** The filter depends on the link type, which only an opening tells: Ethernet is tried first, and nearly always right. */
+function openWithFilter(name: string, options: LiveCaptureOptions): { opening: Opening; linkType: LinkType } {
+  const first = openFor(name, 'ethernet', options);
+  const linkType = linkTypeOf(first.linkTypeName);
+  if (linkType === 'ethernet') return { opening: first, linkType };
+  first.close();
+  if (linkType === null) {
+    throw new CaptureError('unsupported', `cannot capture on ${name}: ${unsupportedLinkType(first.linkTypeName)}`);
+  }
+  return { opening: openFor(name, linkType, options), linkType };
+}
+
+function openFor(name: string, linkType: LinkType, options: LiveCaptureOptions): Opening {
+  try {
+    return new Opening(name, captureFilter(linkType, { ipv6: options.ipv6 }), options);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    const problem = problemOf(detail);
+    throw new CaptureError(problem, messageFor(problem, name, detail));
+  }
+}
 
 function problemOf(message: string): CaptureProblem {
   if (/permi(tted|ssion)|EPERM|EACCES/i.test(message)) return 'no-permission';
@@ -84,79 +268,4 @@ function loadPcap(): typeof import('pcap') {
   // By default it prints to stderr that an interface has no IPv4 address, which a mirror port never has.
   pcap.warningHandler = () => {};
   return pcap;
-}
-
-/**
- * Opens `name` and calls `onFrame` for each frame that the filter lets through, until `close`.
- * @throws CaptureError when the interface cannot be captured on.
- */
-export function captureLive(name: string, options: LiveCaptureOptions, onFrame: FrameHandler): LiveCapture {
-  const session = open(name, options);
-  const linkType = linkTypeOf(session.link_type);
-  if (linkType === null) {
-    release(session);
-    throw new CaptureError(
-      'unsupported',
-      `cannot capture on ${name}: its link type (${session.link_type}) is not supported`,
-    );
-  }
-  session.on('packet', (packet: { buf: Buffer; header: Buffer }) => {
-    const { buf, header } = packet;
-    const eventMs = header.readUInt32LE(0) * 1_000 + Math.floor(header.readUInt32LE(4) / 1_000);
-    onFrame(buf, Math.min(header.readUInt32LE(8), buf.length), eventMs, linkType);
-  });
-  let isOpen = true;
-  let isAlive = true;
-  const { session: native } = session as unknown as { session: NativeSession };
-  const dispatch = native.dispatch.bind(native);
-  // pcap ignores what dispatch answers; -1 is libpcap's error, such as an interface that went down.
-  native.dispatch = (buffer, header) => {
-    const answer = dispatch(buffer, header);
-    if (answer === -1) isAlive = false;
-    return answer;
-  };
-  return {
-    get isAlive() {
-      return isAlive;
-    },
-    stats() {
-      if (!isOpen) return null;
-      try {
-        const { ps_recv, ps_drop, ps_ifdrop } = session.stats();
-        return { received: ps_recv >>> 0, dropped: ps_drop >>> 0, droppedByInterface: ps_ifdrop >>> 0 };
-      } catch {
-        return null;
-      }
-    },
-    close() {
-      if (!isOpen) return;
-      isOpen = false;
-      release(session);
-    },
-  };
-}
-
-function open(name: string, options: LiveCaptureOptions): PcapSession {
-  const pcap = loadPcap();
-  try {
-    return pcap.createSession(name, {
-      filter: captureFilter('ethernet', { ipv6: options.ipv6 }),
-      buffer_size: BUFFER_BYTES,
-      buffer_timeout: 0, // immediate mode
-      snap_length: SNAPLEN,
-      promiscuous: options.promiscuous,
-    });
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    const problem = problemOf(detail);
-    throw new CaptureError(problem, messageFor(problem, name, detail));
-  }
-}
-
-/** Closes the session at once: pcap's own `close` only asks, and the asking is heard when the next frame arrives. */
-function release(session: PcapSession): void {
-  const { session: native } = session as unknown as { session: NativeSession };
-  session.close();
-  native.dispatch(Buffer.alloc(SNAPLEN), Buffer.alloc(HEADER_BYTES));
-  closedSessions.push(native);
 }

@@ -17,8 +17,6 @@ export interface NetworkInterface {
   readonly isEthernet: boolean;
   readonly isUp: boolean;
   readonly hasCarrier: boolean;
-  /** How often the link went down or up since the interface exists: shows a flap that is over before we look. */
-  readonly carrierChanges: number;
   readonly hasBroadcast: boolean;
   readonly isLoopback: boolean;
 }
@@ -32,8 +30,21 @@ function read(path: string): string | null {
   }
 }
 
+/** libpcap's name for all interfaces together, of which the kernel knows nothing: it is always there and up. */
+const ANY: NetworkInterface = {
+  name: 'any',
+  index: 0,
+  mac: null,
+  isEthernet: false,
+  isUp: true,
+  hasCarrier: true,
+  hasBroadcast: true,
+  isLoopback: false,
+};
+
 /** The interface as it is now; null when there is none of that name. */
 export function readInterface(name: string): NetworkInterface | null {
+  if (name === ANY.name) return ANY;
   if (name === '' || name.includes('/') || name.startsWith('.')) return null;
   const index = read(`${SYS}/${name}/ifindex`);
   if (index === null) return null;
@@ -45,10 +56,15 @@ export function readInterface(name: string): NetworkInterface | null {
     isEthernet: Number(read(`${SYS}/${name}/type`)) === ARPHRD_ETHER,
     isUp: (flags & IFF_UP) !== 0,
     hasCarrier: read(`${SYS}/${name}/carrier`) === '1',
-    carrierChanges: Number(read(`${SYS}/${name}/carrier_changes`) ?? 0),
     hasBroadcast: (flags & IFF_BROADCAST) !== 0,
     isLoopback: (flags & IFF_LOOPBACK) !== 0,
   };
+}
+
+/** Frames that the interface or its driver lost since it exists (libpcap tells them in promiscuous mode only). */
+export function readDrops(name: string): number {
+  const counter = (what: string) => Number(read(`${SYS}/${name}/statistics/${what}`) ?? 0);
+  return counter('rx_missed_errors') + counter('rx_fifo_errors');
 }
 
 /** All interfaces, in the order of their names. */

@@ -5,8 +5,10 @@ import { vendorOf } from '../devices/vendor.js';
 import { type Logger, type MacForLog, macForLog, textForLog } from '../log.js';
 import type { MonitorListener, VisitReport } from '../monitor.js';
 import type { OutboxEntry, Outcome } from '../outbox/outbox.js';
+import type { FloodGuard } from '../visits/flood-guard.js';
 
 const TROUBLE_EVERY_MS = 60_000;
+const LOOK_AT_FLOOD_EVERY_MS = 1_000;
 
 export class MonitorLog implements MonitorListener {
   private readonly visits: Logger;
@@ -14,6 +16,7 @@ export class MonitorLog implements MonitorListener {
   private readonly capture: Logger;
   private readonly mac: MacForLog;
   private readonly troubleMs = new Map<string, number>();
+  private floodTimer: NodeJS.Timeout | undefined;
 
   constructor(
     log: Logger,
@@ -55,6 +58,24 @@ export class MonitorLog implements MonitorListener {
   onGivenUp({ visit }: VisitReport): void {
     if (this.isNews('given-up'))
       this.visits.error({ mac: this.mac(visit.mac) }, 'too many visits wait: the oldest are given up');
+  }
+
+  /** Called for every frame of a flood: says so once a minute, and once when it is over. */
+  onHeldBack(guard: FloodGuard): void {
+    if (this.isNews('flood')) {
+      this.visits.warn(
+        { refused: guard.refused },
+        guard.isOutboxFull
+          ? 'the outbox is full: new devices are not reported until it is shorter'
+          : 'suspected flood: too many new devices at once; known devices and open visits go on, further new ones are not reported',
+      );
+    }
+    this.floodTimer ??= setInterval(() => {
+      if (guard.isHoldingBack(performance.now())) return;
+      clearInterval(this.floodTimer);
+      this.floodTimer = undefined;
+      this.visits.info({ refused: guard.refused }, 'the flood is over: new devices are reported again');
+    }, LOOK_AT_FLOOD_EVERY_MS).unref();
   }
 
   onDryRun({ mac, checkin }: OutboxEntry): void {
@@ -104,6 +125,24 @@ export class MonitorLog implements MonitorListener {
         about,
         before === null ? `listening on ${name}` : `listening on ${name} again (was: ${before})`,
       );
+  }
+
+  onSilence({ name, isSilent, reopened }: Readonly<InterfaceState>): void {
+    const about = { interface: name, reopened };
+    if (isSilent) {
+      this.capture.warn(
+        about,
+        `${name}: no frame for longer than SILENCE_ALARM although the link is up. A mirror port or a cable may be dead`,
+      );
+    } else this.capture.info(about, `${name}: frames arrive again`);
+  }
+
+  onLoss({ name, droppedByKernel, droppedByInterface, brokenOff }: Readonly<InterfaceState>): void {
+    if (!this.isNews(`loss on ${name}`)) return;
+    this.capture.warn(
+      { interface: name, droppedByKernel, droppedByInterface, brokenOff },
+      `${name}: frames were lost, more arrive than this machine can take (numbers since the start)`,
+    );
   }
 
   private text(text: string): string {

@@ -10,14 +10,19 @@ import { DirectorySnapshot } from '../devices/directory-snapshot.js';
 import { DirectorySync } from '../devices/directory-sync.js';
 import { Infrastructure } from '../devices/infrastructure.js';
 import { createLogger, type Logger } from '../log.js';
-import { type Monitor, type MonitorSettings, runMonitor } from '../monitor.js';
-import { createNexudusClient, type NexudusClient } from '../nexudus/client.js';
+import { type Monitor, type MonitorListener, type MonitorSettings, runMonitor } from '../monitor.js';
+import { createNexudusClient, type NexudusClient, type NexudusObserver } from '../nexudus/client.js';
 import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
 import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
 import { connectRedis } from '../redis-connection.js';
+import type { Metrics } from '../status/metrics.js';
+import { NexudusWatch } from '../status/nexudus-watch.js';
+import { OutboxWatch } from '../status/outbox-watch.js';
+import type { Sensor } from '../status/sensor-status.js';
+import { FloodGuard } from '../visits/flood-guard.js';
 import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
 import { RedisVisitRegister } from '../visits/redis-visit-register.js';
 import type { VisitRegister } from '../visits/visit-register.js';
@@ -53,7 +58,7 @@ class Closing {
  * Runs until SIGTERM or SIGINT, which it answers within 10 s. Answers the exit code.
  * @throws ConfigError; CaptureError when capturing is not permitted
  */
-export async function monitor(): Promise<number> {
+export async function monitor(version: string): Promise<number> {
   const config = readConfig(process.env, { nexudus: true });
   const interfaces = interfacesOf(config);
   const businessId = config.businessId ?? 0;
@@ -61,6 +66,12 @@ export async function monitor(): Promise<number> {
   const listener = new MonitorLog(log, config.logMacs);
   const closing = new Closing();
   endOnUnexpected(log);
+  // Until the pipeline runs there is nothing to hand over.
+  let stop: () => void = () => process.exit(0);
+  onSignals(log, () => stop());
+  if (process.getuid?.() === 0) {
+    log.warn('running as root, which is not needed: any user with CAP_NET_RAW will do (see README, "Permissions")');
+  }
 
   const route = defaultRoute();
   const infrastructure = new Infrastructure(ownMacs());
@@ -77,28 +88,49 @@ export async function monitor(): Promise<number> {
   const source = new InterfaceWatch(interfaces, {
     promiscuous: config.promiscuous,
     ipv6: config.ipv6,
-    onChange: (status, before) => listener.onInterface(status, before),
+    silenceAlarmMs: config.silenceAlarmMs,
+    onChange: (status, before) => {
+      // An interface that came late brings an address of its own.
+      infrastructure.addOwn(ownMacs());
+      listener.onInterface(status, before);
+    },
+    onSilence: (status) => listener.onSilence(status),
+    onLoss: (status) => listener.onLoss(status),
   });
   const store = await openStore(config, businessId, log, closing);
   const directory = new Directory(config.knownDevices);
-  const client = clientFor(config, interfaces, businessId);
+  const metrics = config.statusPort === 0 ? null : new (await import('../status/metrics.js')).Metrics();
+  const nexudus = new NexudusWatch();
+  const client = clientFor(config, interfaces, businessId, {
+    onCall: (method, failure) => nexudus.onCall(method, failure),
+    onAnswer: (status, ms) => metrics?.onAnswer(status, ms),
+  });
   if (client !== null) closing.add(() => client.close());
 
+  const guard = new FloodGuard(config.postsPerMinute);
   const running: Monitor = runMonitor(settings, {
     source,
-    time: { kind: 'live', steadyMs: () => performance.now() },
+    time: { kind: 'live', steadyMs: () => performance.now(), guard },
     directory,
     infrastructure,
     register: store.register,
     outbox: config.dryRun ? { add: (entry) => listener.onDryRun(entry) } : store.outbox,
-    listener,
+    listener: metrics === null ? listener : bothOf(listener, metrics),
   });
+  // Awaited below; until then a refusal to capture must not count as unexpected.
+  running.finished.catch(() => {});
+  stop = () => running.stop();
   closing.add(watchClock(log));
+  const outboxWatch = new OutboxWatch(store.outbox, ({ counts }) => {
+    guard.queued = counts.waiting + counts.delayed + counts.active;
+  });
+  closing.add(() => outboxWatch.close());
 
+  let sync: DirectorySync | null = null;
   if (client === null) directory.loaded = true;
   else {
     const { redis } = store;
-    const sync = new DirectorySync({
+    sync = new DirectorySync({
       client,
       directory,
       snapshot: redis === null ? null : new DirectorySnapshot(redis, businessId, config.retentionMs),
@@ -106,21 +138,40 @@ export async function monitor(): Promise<number> {
       log: log.child({ stage: 'directory' }),
       onLoaded: () => running.directoryLoaded(),
     });
-    sync.start();
-    closing.add(() => sync.stop());
+    const started = sync;
+    started.start();
+    closing.add(() => started.stop());
     if (!config.dryRun) {
       const deliver = nexudusDelivery(
         client,
         { ...settings, directory, infrastructure },
         { claimPost: store.claimPost },
       );
-      const deliverer = store.startDelivery(deliver, (entry, outcome) => listener.onOutcome(entry, outcome));
+      const deliverer = store.startDelivery(deliver, (entry, outcome) => {
+        listener.onOutcome(entry, outcome);
+        metrics?.onOutcome(entry, outcome);
+      });
       closing.add(() => within(DELIVERY_STOPS_WITHIN_MS, deliverer.close()));
     }
   }
+  if (metrics !== null) {
+    const { redis } = store;
+    const sensor: Sensor = {
+      version,
+      monitor: running,
+      watch: source,
+      guard,
+      outbox: outboxWatch,
+      directory,
+      directoryRefreshMs: config.directoryRefreshMs,
+      sync,
+      nexudus: client === null ? null : nexudus,
+      isRedisReady: redis === null ? null : () => redis.status === 'ready',
+    };
+    closing.add(await openStatus(config, sensor, metrics, log));
+  }
   log.info({ interfaces, businessId, dryRun: config.dryRun, redis: config.redisUrl !== null }, 'monitor started');
 
-  onSignals(log, () => running.stop());
   try {
     await running.finished;
   } finally {
@@ -143,9 +194,54 @@ function interfacesOf(config: Config): readonly string[] {
   ]);
 }
 
-function clientFor(config: Config, interfaces: readonly string[], businessId: number): NexudusClient | null {
+/** Two listeners as one, as far as metrics listen. */
+function bothOf(log: MonitorLog, metrics: Metrics): MonitorListener {
+  return {
+    onDecision(report) {
+      log.onDecision(report);
+      metrics.onDecision(report);
+    },
+    onTrouble(error) {
+      log.onTrouble(error);
+      metrics.onTrouble();
+    },
+    onEnded: (report) => log.onEnded(report),
+    onGivenUp: (report) => log.onGivenUp(report),
+    onHeldBack: (guard) => log.onHeldBack(guard),
+  };
+}
+
+/** A sensor whose status cannot be served goes on sensing. Answers how to close the server. */
+async function openStatus(
+  { statusHost: host, statusPort: port, statusToken: token }: Config,
+  sensor: Sensor,
+  metrics: Metrics,
+  log: Logger,
+): Promise<() => Promise<void>> {
+  const { serveStatus } = await import('../status/sensor-status.js');
+  try {
+    const server = await serveStatus(sensor, metrics, { host, port, token });
+    log.info({ url: server.url }, 'status server listens');
+    return () => within(1_000, server.close());
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    log.error(
+      { cause },
+      'no status server: set STATUS_HOST and STATUS_PORT to an address that is free, or STATUS_PORT=0',
+    );
+    return async () => {};
+  }
+}
+
+function clientFor(
+  config: Config,
+  interfaces: readonly string[],
+  businessId: number,
+  observer: NexudusObserver,
+): NexudusClient | null {
   if (config.login === null) return null;
   return createNexudusClient({
+    observer,
     url: config.nexudusUrl,
     auth: config.login,
     clientId: config.clientId ?? ownClientId(interfaces, businessId),

@@ -20,7 +20,22 @@ export async function run(argv: readonly string[], version: string): Promise<num
     .command('monitor')
     .description('listen on the network and report, until SIGTERM or SIGINT')
     .action(async () => {
-      exitCode = await (await import('./monitor.js')).monitor();
+      exitCode = await (await import('./monitor.js')).monitor(version);
+    });
+
+  program
+    .command('interfaces')
+    .description('list the network interfaces, and which one to listen on')
+    .option('--json', 'print JSON', false)
+    .action(async (options: { json: boolean }) => {
+      exitCode = (await import('./interfaces.js')).interfaces(options);
+    });
+
+  program
+    .command('health')
+    .description('ask the running monitor how it does; fails when only a restart could help')
+    .action(async () => {
+      exitCode = await (await import('./health.js')).health();
     });
 
   program

@@ -24,11 +24,17 @@ export interface EquipmentAnnouncement {
 
 /** Learns who is equipment and answers what role a device has. */
 export class Infrastructure {
+  private readonly own = new Set<MacAddress>();
   private readonly macs = new Map<MacAddress, string>();
   private readonly ips = new Map<number, string>();
 
   constructor(ownMacs: Iterable<MacAddress> = []) {
-    for (const mac of ownMacs) this.macs.set(mac, 'the sensor itself');
+    this.addOwn(ownMacs);
+  }
+
+  /** The sensor's own interfaces; more may come while it runs. */
+  addOwn(macs: Iterable<MacAddress>): void {
+    for (const mac of macs) this.own.add(mac);
   }
 
   /** The address of the sensor's own default gateway, known without waiting for an announcement. */
@@ -50,6 +56,7 @@ export class Infrastructure {
 
   /** What part of the network this device is, as a phrase with its article; null for anybody else's. */
   roleOf(mac: MacAddress, ipv4: number): string | null {
+    if (this.own.has(mac)) return 'the sensor itself';
     const announced = this.macs.get(mac) ?? (ipv4 === 0 ? undefined : this.ips.get(ipv4));
     if (announced !== undefined) return announced;
     const block = VIRTUAL_ROUTERS.find(([first, last]) => mac >= first && mac <= last);

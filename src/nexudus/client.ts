@@ -1,6 +1,6 @@
 // The Nexudus REST API: calls with a token, answers checked against a schema, and failures of a known kind.
 import type { z } from 'zod';
-import { NexudusError } from './failure.js';
+import { NexudusError, type NexudusFailure } from './failure.js';
 import { oneLine } from './one-line.js';
 import { problemAnswer, tokenAnswer } from './schemas.js';
 import { createTokens, type Login, type TokenAnswer } from './token.js';
@@ -18,8 +18,17 @@ export interface NexudusClientOptions {
   readonly clientId?: string | null;
   readonly userAgent?: string;
   readonly timeouts?: Partial<Timeouts>;
+  readonly observer?: NexudusObserver;
   /** Unix time in ms; for tests. */
   readonly now?: () => number;
+}
+
+/** Hears how the API does, for health and metrics. Must not throw. */
+export interface NexudusObserver {
+  /** One exchange: the HTTP status, or null when no whole answer came, after `ms`. */
+  onAnswer(status: number | null, ms: number): void;
+  /** One call has come to its end; `failure` is null when it succeeded. */
+  onCall(method: 'GET' | 'POST', failure: NexudusFailure | null): void;
 }
 
 export interface CallOptions {
@@ -50,7 +59,7 @@ const MOST_MESSAGES = 20;
 
 /** Throws TypeError or RangeError, naming what is wrong, when the options cannot work. */
 export function createNexudusClient(options: NexudusClientOptions): NexudusClient {
-  const { auth, clientId = null, userAgent = 'nexudus-wifi-monitor', now = Date.now } = options;
+  const { auth, clientId = null, userAgent = 'nexudus-wifi-monitor', observer, now = Date.now } = options;
   const base = new URL(options.url);
   if (clientId !== null) headerSafe(clientId, 'the client id');
   if (auth.kind === 'token') headerSafe(auth.accessToken, 'the access token');
@@ -67,13 +76,19 @@ export function createNexudusClient(options: NexudusClientOptions): NexudusClien
   ) {
     const url = new URL(base.pathname.replace(/\/$/, '') + path, base.origin);
     for (const [name, value] of Object.entries(options?.query ?? {})) url.searchParams.set(name, String(value));
-    const answer = await transport.exchange({
+    const began = performance.now();
+    const exchange = transport.exchange({
       method,
       url,
       headers: { accept: 'application/json', 'user-agent': userAgent, ...headers },
       body,
       signal: options?.signal,
     });
+    const answer = await exchange.catch((error: unknown) => {
+      if (error instanceof NexudusError) observer?.onAnswer(null, performance.now() - began);
+      throw error;
+    });
+    observer?.onAnswer(answer.status, performance.now() - began);
     const serverMs = Date.parse(answer.header('date') ?? '');
     // The header has whole seconds: on average half of one has passed.
     if (!Number.isNaN(serverMs)) skewMs = Math.round(now() - serverMs - 500);
@@ -90,7 +105,18 @@ export function createNexudusClient(options: NexudusClientOptions): NexudusClien
     return read(answer, tokenAnswer, 'POST /api/token', secrets, null);
   }
 
-  async function call<T>(
+  async function call<T>(...[method, path, body, schema, options]: Parameters<typeof attempt<T>>): Promise<T> {
+    try {
+      const value = await attempt(method, path, body, schema, options);
+      observer?.onCall(method, null);
+      return value;
+    } catch (error) {
+      if (error instanceof NexudusError) observer?.onCall(method, error.failure);
+      throw error;
+    }
+  }
+
+  async function attempt<T>(
     method: 'GET' | 'POST',
     path: string,
     body: object | null,

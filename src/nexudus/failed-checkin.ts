@@ -104,7 +104,7 @@ function sentence({ vendor, randomised, ip, via, inactive }: CheckinReport, host
     randomised ? 'private (randomised) address' : vendor === null ? 'unknown vendor' : null,
     hostname === null ? null : `hostname ${hostname}`,
     ip === null ? null : `IP ${oneLine(ip, 45)}`,
-    protocols.length === 0 ? null : `seen by ${new Intl.ListFormat('en').format(protocols)}`,
+    protocols.length === 0 ? null : `seen by ${new Intl.ListFormat('en-GB').format(protocols)}`,
   ];
   return `${who}: ${facts.filter((fact) => fact !== null).join(', ')}.`;
 }

@@ -38,14 +38,15 @@ export interface RedisOutboxOptions {
 export class RedisOutbox implements Outbox {
   private readonly queue: Queue<OutboxEntry>;
 
-  /** `redis` stays the caller's: `close` does not end it. */
+  /**
+   * `redis` stays the caller's: `close` does not end it. It must wait for Redis while that is away (`delivering`): a queue
+   * whose first command fails stays broken for ever.
+   */
   constructor(redis: Redis, options: RedisOutboxOptions) {
     const keep = { age: Math.ceil(options.retentionMs / 1_000) };
     this.queue = new Queue<OutboxEntry>(QUEUE, {
       connection: redis,
       prefix: PREFIX,
-      // A queue that cannot be reached must refuse, so that the visit stays unsettled and is tried again.
-      skipWaitingForReady: true,
       streams: { events: { maxLen: 100 } },
       defaultJobOptions: {
         attempts: NO_LIMIT,

@@ -106,7 +106,7 @@ describe('the body', () => {
     expect(long).toMatch(
       /^Unrecognised device: V{59}…, private \(randomised\) address, hostname h{30,}…, IP 2001:\S+ffff, seen by/,
     );
-    expect(long).toMatch(/seen by ARP and DHCP and NDP and DHCPv6\.$/);
+    expect(long).toMatch(/seen by ARP, DHCP, NDP and DHCPv6\.$/);
   });
 
   test('is a whole sentence of at most 250 characters for any text', () => {

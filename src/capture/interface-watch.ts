@@ -135,7 +135,10 @@ export class InterfaceWatch implements FrameSource {
     const seen = readInterface(one.status.name);
     this.count(one, seen);
     const isStillGood = seen?.isUp === true && seen.index === one.openedIndex && one.capture?.isAlive === true;
-    if (!isStillGood) this.close(one);
+    if (one.capture !== null && !isStillGood) {
+      this.close(one);
+      if (seen?.isUp) this.become(one, 'down', 'the interface was down or made anew between two looks', false);
+    }
     if (seen === null) this.become(one, 'missing', 'there is no such interface; waiting for it', isFirst);
     else if (!seen.isUp) this.become(one, 'down', 'the interface is down; waiting for it', isFirst);
     else {

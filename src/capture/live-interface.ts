@@ -93,7 +93,9 @@ class Opening {
   private readonly session: PcapSession & SessionInternals;
   private isDispatching = false;
   private isFreed = false;
+  private turns = 0;
   private turnBeganMs = 0;
+  private framesInTurn = 0;
   private untilClock = LOOK_AT_CLOCK_EVERY;
 
   /** @throws whatever libpcap says */
@@ -112,10 +114,14 @@ class Opening {
     native.dispatch = (buffer, header) => {
       if (this.isFreed || this.isDispatching) return 0;
       this.turnBeganMs = performance.now();
+      this.framesInTurn = 0;
       this.isDispatching = true;
       const answer = dispatch(buffer, header);
       this.isDispatching = false;
-      if (answer === FAILED) this.isAlive = false;
+      // The first turn comes from pcap, every other because the socket has something: frames, or an error, after which libuv
+      // does not listen to it any more. libpcap keeps the error to itself when the interface was down for a moment only.
+      if (answer === FAILED || (answer === 0 && this.framesInTurn === 0 && this.turns > 0)) this.isAlive = false;
+      this.turns++;
       if (answer === BROKEN_OFF) {
         this.isFreed = true;
         freedSessions.push(native);
@@ -129,6 +135,7 @@ class Opening {
   read(linkType: LinkType, onFrame: FrameHandler, onLongTurn: () => void): void {
     const { buf, header } = this.session;
     this.session.on('packet', () => {
+      this.framesInTurn++;
       const eventMs = header.readUInt32LE(0) * 1_000 + Math.floor(header.readUInt32LE(4) / 1_000);
       onFrame(buf, Math.min(header.readUInt32LE(8), buf.length), eventMs, linkType);
       if (--this.untilClock > 0) return;

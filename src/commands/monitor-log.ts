@@ -40,7 +40,7 @@ export class MonitorLog implements MonitorListener {
       'visit',
     );
     this.visits.debug(
-      { mac, hostname: visit.hostname, ips: visit.ipv4s.length, via: visit.via },
+      { mac, hostname: visit.hostname, ips: visit.ipv4s.length, via: visit.via, vlan: visit.vlan },
       'what the device showed',
     );
   }

@@ -25,7 +25,8 @@ const options = new DhcpOptions();
 
 /**
  * The device is `chaddr`, whatever the Ethernet source (relays). A client's message counts unless it says goodbye
- * (RELEASE); a server's only as an ACK. OFFER and ACK fill in `announcement`, whomever they are for.
+ * (RELEASE); a server's only as an ACK. OFFER and ACK fill in `announcement`, whomever they are for, and so does a REQUEST
+ * that names its server.
  */
 export function decodeDhcp(
   frame: Uint8Array,
@@ -64,6 +65,8 @@ export function decodeDhcp(
   const relayed = uint32(frame, at + 24) !== 0;
   if (op === BOOTREQUEST) {
     sighting.ipv4 = ciaddr || (options.messageType === DHCPREQUEST ? options.requestedAddress : 0);
+    // RFC 2131, 4.3.2: a client that selects names the server. Answers are often unicast, this is always broadcast.
+    if (options.messageType === DHCPREQUEST) announcement.dhcpServerIp = options.serverIdentifier;
     sighting.vendorClass.copy(options.vendorClass);
     sighting.parameterList.copy(options.parameterList);
     sighting.forwarded = relayed || (link.source !== 0 && link.source !== chaddr);

@@ -77,7 +77,7 @@ export class Sighting {
 export class Announcement {
   /** Ethernet source of a DHCP server's OFFER or ACK that no relay passed on, or of a DHCPv6 ADVERTISE or REPLY. */
   dhcpServerMac: MacAddress = 0;
-  /** DHCP option 54 of an OFFER or ACK, an unsigned 32-bit IPv4 address. */
+  /** DHCP option 54 of an OFFER, an ACK or a client's REQUEST, an unsigned 32-bit IPv4 address. */
   dhcpServerIp = 0;
   /** First address of DHCP option 3 of an OFFER or ACK. */
   routerIp = 0;

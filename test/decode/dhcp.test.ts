@@ -116,6 +116,14 @@ describe('Servers (RFC 2131, 4.3)', () => {
     });
   });
 
+  test('a client that selects a server (4.3.2) announces it; one that only wishes or renews does not', () => {
+    expect(decoded(dhcpFrame({ type: REQUEST, options: [serverId, requested] })).announced).toEqual({
+      dhcpServerIp: '192.168.1.2',
+    });
+    expect(decoded(dhcpFrame({ type: DISCOVER, options: [serverId] })).announced).toBeUndefined();
+    expect(decoded(dhcpFrame({ type: REQUEST, ciaddr: '192.168.1.23' })).announced).toBeUndefined();
+  });
+
   test('OFFER shows nobody, but announces', () => {
     expect(decoded(dhcpFrame({ type: OFFER, yiaddr: '192.168.1.23', options: [serverId, routers] }))).toEqual({
       verdict: 'other',

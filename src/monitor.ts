@@ -28,7 +28,7 @@ import { type Visit, VisitTracker } from './visits/visit-tracker.js';
 const RETRY_MS = 2_000;
 /** Visits that wait for a register, an outbox or a directory; past this the oldest that is over is given up, and counted. */
 const MOST_WAITING = 10_000;
-const STOP_WITHIN_MS = 5_000;
+const STOP_WITHIN_MS = 4_000;
 
 /**
  * Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard; in a replay time is the
@@ -91,7 +91,7 @@ export interface MonitorCounts {
 export interface Monitor {
   readonly counts: MonitorCounts;
   readonly tracker: VisitTracker;
-  /** Resolves when the source has ended and every visit was handed over (live: at most 5 s after `stop`). */
+  /** Resolves when the source has ended and every visit was handed over (live: at most 4 s after `stop`). */
   readonly finished: Promise<void>;
   /** How many visits wait for the register, the outbox or the directory. */
   waiting(): number;

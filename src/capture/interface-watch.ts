@@ -110,11 +110,13 @@ export class InterfaceWatch implements FrameSource {
             );
           }
         } catch (error) {
+          this.finish = undefined;
           this.stop();
           reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
       look(true);
+      // Not when it was stopped, or refused, on the way.
       if (this.finish !== undefined) this.timer = setInterval(look, LOOK_EVERY_MS, false);
     });
   }

@@ -1,6 +1,7 @@
 // `wifi-monitor monitor`: makes the real edges (interfaces, Redis, Nexudus), runs the pipeline, and stops it in order.
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { InterfaceWatch } from '../capture/interface-watch.js';
 import { defaultRoute, listInterfaces, ownMacs } from '../capture/network-interfaces.js';
@@ -29,7 +30,9 @@ import type { VisitRegister } from '../visits/visit-register.js';
 import { MonitorLog } from './monitor-log.js';
 
 const REDIS_READY_WITHIN_MS = 5_000;
+/** With what the pipeline takes to hand over (see monitor.ts) less than the 10 s that supervisors grant. */
 const DELIVERY_STOPS_WITHIN_MS = 3_000;
+const CLOSES_WITHIN_MS = 4_500;
 const CLEAN_EVERY_MS = 3_600_000;
 /** A wall clock that is this far from where steady time says it should be was set. */
 const CLOCK_JUMP_MS = 2_000;
@@ -117,31 +120,19 @@ export async function monitor(version: string): Promise<number> {
     outbox: config.dryRun ? { add: (entry) => listener.onDryRun(entry) } : store.outbox,
     listener: metrics === null ? listener : bothOf(listener, metrics),
   });
-  // Awaited below; until then a refusal to capture must not count as unexpected.
-  running.finished.catch(() => {});
   stop = () => running.stop();
-  closing.add(watchClock(log));
-  const outboxWatch = new OutboxWatch(store.outbox, ({ counts }) => {
-    guard.queued = counts.waiting + counts.delayed + counts.active;
-  });
-  closing.add(() => outboxWatch.close());
-
-  let sync: DirectorySync | null = null;
-  if (client === null) directory.loaded = true;
-  else {
-    const { redis } = store;
-    sync = new DirectorySync({
-      client,
-      directory,
-      snapshot: redis === null ? null : new DirectorySnapshot(redis, businessId, config.retentionMs),
-      refreshMs: config.directoryRefreshMs,
-      log: log.child({ stage: 'directory' }),
-      onLoaded: () => running.directoryLoaded(),
+  try {
+    // A refusal to capture shows at once, and nothing else needs to be started then.
+    await Promise.race([running.finished, nextTurn()]);
+    closing.add(watchClock(log));
+    const outboxWatch = new OutboxWatch(store.outbox, ({ counts }) => {
+      guard.queued = counts.waiting + counts.delayed + counts.active;
     });
-    const started = sync;
-    started.start();
-    closing.add(() => started.stop());
-    if (!config.dryRun) {
+    closing.add(() => outboxWatch.close());
+    const sync =
+      client === null ? null : startDirectory(config, { client, directory, running, redis: store.redis, log, closing });
+    if (client === null) directory.loaded = true;
+    else if (!config.dryRun) {
       const deliver = nexudusDelivery(
         client,
         { ...settings, directory, infrastructure },
@@ -153,35 +144,59 @@ export async function monitor(version: string): Promise<number> {
       });
       closing.add(() => within(DELIVERY_STOPS_WITHIN_MS, deliverer.close()));
     }
-  }
-  if (metrics !== null) {
-    const { redis } = store;
-    const sensor: Sensor = {
-      version,
-      monitor: running,
-      watch: source,
-      guard,
-      outbox: outboxWatch,
-      directory,
-      directoryRefreshMs: config.directoryRefreshMs,
-      sync,
-      nexudus: client === null ? null : nexudus,
-      isRedisReady: redis === null ? null : () => redis.status === 'ready',
-    };
-    closing.add(await openStatus(config, sensor, metrics, log));
-  }
-  log.info({ interfaces, businessId, dryRun: config.dryRun, redis: config.redisUrl !== null }, 'monitor started');
-
-  try {
+    if (metrics !== null) {
+      const { redis } = store;
+      const sensor: Sensor = {
+        version,
+        monitor: running,
+        watch: source,
+        guard,
+        outbox: outboxWatch,
+        directory,
+        directoryRefreshMs: config.directoryRefreshMs,
+        sync,
+        nexudus: client === null ? null : nexudus,
+        isRedisReady: redis === null ? null : () => redis.status === 'ready',
+      };
+      closing.add(await openStatus(config, sensor, metrics, log));
+    }
+    log.info({ interfaces, businessId, dryRun: config.dryRun, redis: config.redisUrl !== null }, 'monitor started');
     await running.finished;
   } finally {
-    await closing.run(log);
+    running.stop();
+    await within(CLOSES_WITHIN_MS, closing.run(log));
   }
   if (running.waiting() > 0) log.warn({ visits: running.waiting() }, 'visits could not be handed over before the end');
   log.info({ ...running.counts, malformedBy: Object.fromEntries(running.counts.malformedBy) }, 'monitor stopped');
   // Whatever still holds the process (a socket that does not close) must not hold the supervisor.
   setTimeout(() => process.exit(), 1_000).unref();
   return 0;
+}
+
+/** Begins to read the registered devices. */
+function startDirectory(
+  config: Config,
+  parts: {
+    readonly client: NexudusClient;
+    readonly directory: Directory;
+    readonly running: Monitor;
+    readonly redis: Redis | null;
+    readonly log: Logger;
+    readonly closing: Closing;
+  },
+): DirectorySync {
+  const { client, directory, running, redis, log, closing } = parts;
+  const sync = new DirectorySync({
+    client,
+    directory,
+    snapshot: redis === null ? null : new DirectorySnapshot(redis, config.businessId ?? 0, config.retentionMs),
+    refreshMs: config.directoryRefreshMs,
+    log: log.child({ stage: 'directory' }),
+    onLoaded: () => running.directoryLoaded(),
+  });
+  sync.start();
+  closing.add(() => sync.stop());
+  return sync;
 }
 
 function interfacesOf(config: Config): readonly string[] {
@@ -293,7 +308,7 @@ async function openStore(config: Config, businessId: number, log: Logger, closin
     gapMs: config.visitGapMs,
     retentionMs: config.retentionMs,
   });
-  const outbox = new RedisOutbox(redis, { retentionMs: config.retentionMs });
+  const outbox = new RedisOutbox(deliveryRedis, { retentionMs: config.retentionMs });
   closing.add(() => within(1_000, outbox.close()));
   const clean = setInterval(() => void outbox.clean(config.retentionMs).catch(() => {}), CLEAN_EVERY_MS);
   closing.add(() => clearInterval(clean));

@@ -43,7 +43,9 @@ export function visitJson(report: VisitReport): VisitJson {
     vendorClass: visit.vendorClass,
     vlan: visit.vlan,
     decision: decision?.kind ?? 'pending',
-    reason: (decision?.reason ?? 'not decided yet') + spaced,
+    reason:
+      [decision?.reason ?? 'not decided yet', decision?.hint ?? null].filter((part) => part !== null).join('; ') +
+      spaced,
     coworker: owner === null ? null : { id: owner.kind === 'coworker' ? owner.id : null, name: owner.name },
     failedCheckin: checkin,
   };

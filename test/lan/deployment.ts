@@ -7,7 +7,7 @@ import { type RunningProcess, until } from '../run-process.js';
 import type { Lan, Sensor } from './lan.js';
 
 const top = new URL('../..', import.meta.url).pathname;
-const cli = join(top, 'dist/src/cli.js');
+export const cli = join(top, 'dist/src/cli.js');
 const sandboxMain = join(top, 'dist/scripts/nexudus-sandbox/main.js');
 
 export const BUSINESS_ID = 77;

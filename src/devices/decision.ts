@@ -2,7 +2,7 @@
 import type { DirectoryView, Owner } from './directory.js';
 import { type IgnoreRules, ignoredBecause } from './ignore-rules.js';
 import type { Infrastructure } from './infrastructure.js';
-import type { MacAddress } from './mac-address.js';
+import { formatMac, type MacAddress } from './mac-address.js';
 import { isRandomised, vendorOf } from './vendor.js';
 
 /** `pending`: no directory has ever been loaded, so nobody can be called unrecognised yet. */
@@ -12,6 +12,8 @@ export interface Decision {
   readonly kind: DecisionKind;
   /** One sentence for people. Holds no MAC. */
   readonly reason: string;
+  /** What may help staff to find the owner; null when there is nothing. May hold names and MACs, so never for logs. */
+  readonly hint: string | null;
   readonly owner: Owner | null;
 }
 
@@ -20,6 +22,8 @@ export interface DecisionInput {
   readonly hostname: string | null;
   /** IPv4 address as an unsigned 32-bit number, 0 when unknown. */
   readonly ipv4: number;
+  /** A device that was here already with the same identity. */
+  readonly kin?: { readonly mac: MacAddress; readonly by: string } | null;
 }
 
 export interface DecisionRules {
@@ -34,31 +38,48 @@ export interface DecisionRules {
 export function decide(device: DecisionInput, rules: DecisionRules): Decision {
   const { mac, hostname, ipv4 } = device;
   const role = rules.infrastructure.roleOf(mac, ipv4);
-  if (role !== null) return { kind: 'ignored', reason: `this is ${role}`, owner: null };
+  if (role !== null) return { kind: 'ignored', reason: `this is ${role}`, hint: null, owner: null };
   const ignored = ignoredBecause(rules.ignore, { mac, vendor: vendorOf(mac), hostname });
-  if (ignored !== null) return { kind: 'ignored', reason: ignored, owner: null };
+  if (ignored !== null) return { kind: 'ignored', reason: ignored, hint: null, owner: null };
   const owner = rules.directory.lookup(mac);
   if (owner !== null) return decideOwned(owner, rules.reportInactive);
   if (!rules.directory.loaded) {
-    return { kind: 'pending', reason: 'the registered devices have not been read from Nexudus yet', owner: null };
+    return {
+      kind: 'pending',
+      reason: 'the registered devices have not been read from Nexudus yet',
+      hint: null,
+      owner: null,
+    };
   }
-  const reason = isRandomised(mac)
-    ? 'nobody registered this private (randomised) address'
-    : 'nobody registered this address';
-  return { kind: 'unrecognised', reason, owner: null };
+  if (!isRandomised(mac))
+    return { kind: 'unrecognised', reason: 'nobody registered this address', hint: null, owner: null };
+  const hint = device.kin ? kinshipOf(device.kin, rules.directory) : null;
+  return { kind: 'unrecognised', reason: 'nobody registered this private (randomised) address', hint, owner: null };
+}
+
+/** A phone that made itself a new private address is still the same person's phone. */
+function kinshipOf({ mac, by }: { mac: MacAddress; by: string }, directory: DirectoryView): string {
+  const owner = directory.lookup(mac);
+  const whose = owner === null ? '' : `, registered by ${owner.name}`;
+  return `it shows the same ${by} as ${formatMac(mac)}, which is here too${whose}`;
 }
 
 function decideOwned(owner: Owner, reportInactive: boolean): Decision {
   switch (owner.kind) {
     case 'local':
-      return { kind: 'recognised', reason: `in the local list as ${owner.name}`, owner };
+      return { kind: 'recognised', reason: `in the local list as ${owner.name}`, hint: null, owner };
     case 'staff':
-      return { kind: 'recognised', reason: `registered by ${owner.name} (staff)`, owner };
+      return { kind: 'recognised', reason: `registered by ${owner.name} (staff)`, hint: null, owner };
     case 'coworker':
       if (owner.status === 'active' || !reportInactive) {
         const note = owner.status === 'active' ? '' : ` (${owner.status})`;
-        return { kind: 'recognised', reason: `registered by ${owner.name}${note}`, owner };
+        return { kind: 'recognised', reason: `registered by ${owner.name}${note}`, hint: null, owner };
       }
-      return { kind: 'unrecognised', reason: `registered by ${owner.name}, whose account is ${owner.status}`, owner };
+      return {
+        kind: 'unrecognised',
+        reason: `registered by ${owner.name}, whose account is ${owner.status}`,
+        hint: null,
+        owner,
+      };
   }
 }

@@ -13,6 +13,16 @@ const MOST_NEWS = 16;
 
 const NOT_DUE = Number.POSITIVE_INFINITY;
 
+/** What ties two devices to one owner, most likely. */
+export interface Kin {
+  readonly mac: MacAddress;
+  readonly by: 'DHCP client id' | 'host name';
+}
+
+/** Names that devices have until their owners give them one: they tie nobody to anybody. */
+const COMMON_NAME =
+  /^(iphone|ipad|watch|macbook(-?(air|pro))?|imac|android(-\w+)?|galaxy-\w+|pixel-\w+|localhost|unknown)$/i;
+
 /** One visit as this sensor saw it. The tracker alone writes to it. */
 export class Visit {
   /** Event times, ms since the epoch. */
@@ -27,6 +37,8 @@ export class Visit {
   /** DHCP client identifier in hexadecimal. */
   clientId: string | null = null;
   vlan: number | null = null;
+  /** Another visit that was open when this device showed the same identity: perhaps one person's phone with a new address. */
+  kin: Kin | null = null;
   /** Something else on the network spoke for the device at least once: a relay, a proxy, a repeater. */
   forwarded = false;
 
@@ -119,6 +131,9 @@ export class VisitTracker {
   private readonly visits = new Map<MacAddress, Visit>();
   private readonly settling = new DueQueue();
   private readonly holding = new DueQueue();
+  /** Open visits by what identifies their owner. */
+  private readonly byHostname = new Map<string, Visit>();
+  private readonly byClientId = new Map<string, Visit>();
   private readonly holdMs: number;
   private sweepMs = Number.NEGATIVE_INFINITY;
   /** Steady time at which `advance` has something to do next; infinity when nothing waits. */
@@ -203,7 +218,7 @@ export class VisitTracker {
     const visit = this.visits.get(mac);
     if (visit === undefined) return;
     visit.dueMs = NOT_DUE;
-    this.visits.delete(mac);
+    this.remove(visit);
   }
 
   private due(queue: DueQueue, visit: Visit, dueMs: number): void {
@@ -218,8 +233,22 @@ export class VisitTracker {
 
   private end(visit: Visit): void {
     if (visit.dueMs !== NOT_DUE) this.forward(visit);
-    this.visits.delete(visit.mac);
+    this.remove(visit);
     this.listener.onEnded(visit);
+  }
+
+  private remove(visit: Visit): void {
+    this.visits.delete(visit.mac);
+    unindex(this.byHostname, visit.hostname, visit);
+    unindex(this.byClientId, visit.clientId, visit);
+  }
+
+  /** Remembers whose identity this is, or finds that it is that of another open visit. */
+  private identify(visit: Visit, index: Map<string, Visit>, identity: string, by: Kin['by']): void {
+    const first = index.get(identity);
+    const isOpen = first !== undefined && visit.activeMs - first.activeMs <= this.options.gapMs;
+    if (!isOpen) index.set(identity, visit);
+    else if (first !== visit) visit.kin ??= { mac: first.mac, by };
   }
 
   /** Adds what the sighting says to the visit. Answers whether any of it is news to the listener. */
@@ -241,7 +270,12 @@ export class VisitTracker {
     }
     if (differs(sighting.hostname, visit.hostnameHash)) {
       visit.hostnameHash = sighting.hostname.hash();
-      visit.hostname = safeText(sighting.hostname, HOSTNAME_LENGTH) ?? visit.hostname;
+      const hostname = safeText(sighting.hostname, HOSTNAME_LENGTH);
+      if (hostname !== null && hostname !== visit.hostname) {
+        unindex(this.byHostname, visit.hostname, visit);
+        visit.hostname = hostname;
+        if (!COMMON_NAME.test(hostname)) this.identify(visit, this.byHostname, hostname, 'host name');
+      }
       isNews = true;
     }
     if (differs(sighting.vendorClass, visit.vendorClassHash)) {
@@ -251,13 +285,19 @@ export class VisitTracker {
     }
     if (differs(sighting.clientId, visit.clientIdHash)) {
       visit.clientIdHash = sighting.clientId.hash();
+      unindex(this.byClientId, visit.clientId, visit);
       visit.clientId = hexOf(sighting.clientId);
+      this.identify(visit, this.byClientId, visit.clientId, 'DHCP client id');
     }
     if (sighting.forwarded) visit.forwarded = true;
     // A device that changes its name with every frame must not be reported with every frame.
     if (isNews) visit.newsCount++;
     return isNews && visit.newsCount <= MOST_NEWS;
   }
+}
+
+function unindex(index: Map<string, Visit>, identity: string | null, visit: Visit): void {
+  if (identity !== null && index.get(identity) === visit) index.delete(identity);
 }
 
 function differs(fact: Span, knownHash: number): boolean {

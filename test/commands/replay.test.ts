@@ -139,6 +139,28 @@ test('without --json a person gets a table and a sentence', async () => {
   expect(stdout).toMatch(/3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames \(5 sightings, 1 malformed\)/);
 });
 
+test('a phone with a new private address is tied to its earlier one in the reason, but stays a visit of its own', async () => {
+  const earlier = '7e:3b:91:04:d2:58';
+  const join = (chaddr: string, atMs: number) => ({
+    frame: dhcpFrame({ type: DISCOVER, chaddr, options: [option(12, ascii('Annas-Phone'))] }, { source: chaddr }),
+    atMs: START_MS + atMs,
+  });
+  const capture = file('kin.pcap', pcapBytes([join(earlier, 0), join(PHONE, 10_000)]));
+  const known = file('kin.csv', `${earlier},Anna Keller`);
+  const { stdout } = await cli(['replay', '--json', '--known', known, capture]);
+  expect(lines(stdout)).toMatchObject([
+    { mac: earlier, decision: 'recognised' },
+    {
+      mac: PHONE,
+      decision: 'unrecognised',
+      reason:
+        'nobody registered this private (randomised) address; ' +
+        'it shows the same host name as 7e:3b:91:04:d2:58, which is here too, registered by Anna Keller',
+    },
+    { visits: 2 },
+  ]);
+});
+
 test('the DHCP server and the router it announces are never visitors', async () => {
   const router = '18:fd:74:20:00:01';
   const capture = file(

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { parseMac } from '../../src/devices/mac-address.js';
 import { isRandomised, vendorOf } from '../../src/devices/vendor.js';
@@ -26,4 +27,17 @@ test('local prefixes of known software are named and not called randomised', () 
 
 test('a prefix that nobody registered has no vendor', () => {
   expect(vendorOf(mac('fc:ff:ff:00:00:01'))).toBeNull();
+});
+
+test('the first address of every registered block has the name that reading the registries as JSON gives', () => {
+  const records = createRequire(import.meta.url)('oui-data') as Record<string, string>;
+  const nameFor = (digits: string) =>
+    [9, 7, 6].map((length) => records[digits.slice(0, length)]).find((record) => record !== undefined);
+  const universal = Object.keys(records).filter((prefix) => !isRandomised(mac(prefix.padEnd(12, '0'))));
+  expect(universal.length).toBeGreaterThan(50_000);
+  for (const prefix of universal) {
+    const digits = prefix.padEnd(12, '0');
+    const expected = nameFor(digits)?.split('\n')[0]?.trim();
+    if (vendorOf(mac(digits)) !== expected) expect([prefix, vendorOf(mac(digits))]).toEqual([prefix, expected]);
+  }
 });

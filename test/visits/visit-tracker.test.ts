@@ -163,6 +163,30 @@ test('a wall clock that jumps neither ends a visit nor begins another: gaps are 
   expect([...tracker.open()]).toMatchObject([{ sightings: 3, firstMs: START - 10 * GAP, lastMs: START + 10 * GAP }]);
 });
 
+test('a device that shows the host name of another open visit is tied to it, until that visit is over; neither is merged', () => {
+  const { see, tracker } = trial();
+  const kinOf = (mac: number) => [...tracker.open()].find((visit) => visit.mac === mac)?.kin;
+  see(0, { mac: 1, hostname: 'Annas-Phone' });
+  see(1, { mac: 2, hostname: 'Annas-Phone' });
+  see(2, { mac: 3, hostname: 'Bens-Phone' });
+  expect([kinOf(1), kinOf(2), kinOf(3)]).toEqual([null, { mac: 1, by: 'host name' }, null]);
+  see(GAP + 10, { mac: 4, hostname: 'Bens-Phone' });
+  expect(tracker.size).toBe(1);
+  expect(kinOf(4)).toBeNull();
+});
+
+test('names that devices have from the factory tie nobody to anybody', () => {
+  const { see, tracker } = trial();
+  for (const [mac, hostname] of [
+    [1, 'iPhone'],
+    [2, 'iPhone'],
+    [3, 'android-5f2c'],
+    [4, 'android-5f2c'],
+  ] as const)
+    see(mac, { mac, hostname });
+  expect([...tracker.open()].every(({ kin }) => kin === null)).toBe(true);
+});
+
 test('addresses are bounded, and settle-all and flush leave nothing unsaid', () => {
   const { see, tracker, heard } = trial();
   for (let address = 1; address <= 50; address++) see(address, { ipv4: address });

@@ -1,0 +1,166 @@
+// The container's files against the published schema, and against src/config.ts: a variable that is not known there does nothing.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { DCLinter } from 'dclint';
+import { validate } from 'dockerfile-utils';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { readConfig, SECRETS, VARIABLES } from '../../src/config.js';
+
+const docker = new URL('../../docker/', import.meta.url).pathname;
+const COMPOSE_FILES = ['compose.yaml', 'compose.demo.yaml'];
+
+const service = z.looseObject({
+  image: z.string(),
+  build: z
+    .object({ args: z.record(z.string(), z.string()), target: z.string() })
+    .loose()
+    .optional(),
+  network_mode: z.string().optional(),
+  user: z.string().optional(),
+  cap_drop: z.array(z.string()).default([]),
+  cap_add: z.array(z.string()).default([]),
+  command: z.array(z.string()).default([]),
+  environment: z.record(z.string(), z.string()).default({}),
+  secrets: z.array(z.string()).default([]),
+});
+const composeFile = z.looseObject({ services: z.record(z.string(), service) });
+
+function read(name: string): string {
+  return readFileSync(join(docker, name), 'utf8');
+}
+
+function servicesOf(name: string): Record<string, z.infer<typeof service>> {
+  // Aliases are resolved and `<<` merged, as Compose does.
+  return composeFile.parse(parse(read(name), { merge: true })).services;
+}
+
+/** What the Compose specification's schema, and the linter's rules against real mistakes, have against a file. */
+function problemsOf(path: string): string[] {
+  // Rules of taste, and those against images that are built on the spot, are off.
+  const off = [
+    'no-build-and-image',
+    'service-image-require-explicit-tag',
+    'service-keys-order',
+    'services-alphabetical-order',
+  ];
+  const linter = new DCLinter({
+    rules: Object.fromEntries(off.map((rule) => [rule, 0])),
+    quiet: false,
+    debug: false,
+    exclude: [],
+  });
+  // dclint's own types do not resolve for ES modules.
+  const results: readonly { messages: readonly { line: number; rule: string; message: string }[] }[] = linter.lintFiles(
+    [path],
+    false,
+  );
+  return results.flatMap(({ messages }) => messages.map(({ line, rule, message }) => `${line}: ${rule}: ${message}`));
+}
+
+const known = new Set<string>([...VARIABLES.map(({ name }) => name), ...SECRETS.map((name) => `${name}_FILE`)]);
+
+test.each(COMPOSE_FILES)('%s is what the Compose specification allows', (name) => {
+  expect(problemsOf(join(docker, name))).toEqual([]);
+});
+
+test('a Compose file with a misspelt key is refused', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nwm-compose-'));
+  try {
+    const path = join(directory, 'compose.yaml');
+    writeFileSync(path, read('compose.yaml').replace('read_only:', 'readonly:'));
+    expect(problemsOf(path).join()).toContain('/services/monitor');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test.each(COMPOSE_FILES)(
+  'every variable that %s sets is a setting, and no secret of an operator stands in it',
+  (name) => {
+    const services = Object.values(servicesOf(name)).filter(({ image }) => image === 'nexudus-wifi-monitor');
+    expect(services).toHaveLength(1);
+    for (const { environment } of services) {
+      expect(Object.keys(environment).filter((variable) => !known.has(variable))).toEqual([]);
+    }
+    if (name === 'compose.yaml') expect(services[0]?.environment).not.toHaveProperty('NEXUDUS_PASSWORD');
+  },
+);
+
+test('the monitor in compose.yaml has the host network and one capability, and each secret it names is mounted', () => {
+  const { monitor } = servicesOf('compose.yaml');
+  expect(monitor).toMatchObject({
+    network_mode: 'host',
+    cap_drop: ['ALL'],
+    cap_add: ['NET_RAW'],
+    read_only: true,
+    restart: 'unless-stopped',
+    logging: { options: { 'max-size': '10m', 'max-file': '3' } },
+  });
+  const files = Object.entries(monitor?.environment ?? {}).filter(([variable]) => variable.endsWith('_FILE'));
+  expect(files.map(([, path]) => path)).toEqual(monitor?.secrets.map((secret) => `/run/secrets/${secret}`));
+  // Whoever turns it into root for no-new-privileges finds the lines there.
+  expect(read('compose.yaml')).toContain('user: "0:0"');
+});
+
+test('Redis in compose.yaml keeps an append-only file, evicts nothing, and listens on loopback alone', () => {
+  const { redis } = servicesOf('compose.yaml');
+  const command = redis?.command.join(' ');
+  expect(command).toContain('--bind 127.0.0.1 --');
+  expect(command).toContain('--appendonly yes');
+  expect(command).toContain('--maxmemory-policy noeviction');
+  expect(redis).toMatchObject({ network_mode: 'host', volumes: ['redis-data:/data'], cap_drop: ['ALL'] });
+  expect(redis).toHaveProperty('healthcheck');
+});
+
+test('docker/.env.example, filled in and with every line switched on, is a valid configuration together with compose.yaml', () => {
+  const switchedOn = read('.env.example').replaceAll(/^# ([A-Z_]+=)/gm, '$1');
+  const settings = {
+    ...parseEnv(switchedOn),
+    NEXUDUS_USERNAME: 'monitor@example.com',
+    NEXUDUS_BUSINESS_ID: '77',
+  };
+  expect(Object.keys(settings).filter((name) => !known.has(name))).toEqual([]);
+  const { monitor } = servicesOf('compose.yaml');
+  const twice = Object.keys(monitor?.environment ?? {}).filter((name) => name in settings);
+  expect(twice).toEqual([]);
+
+  const directory = mkdtempSync(join(tmpdir(), 'nwm-compose-'));
+  try {
+    const password = join(directory, 'nexudus_password');
+    writeFileSync(password, 'the password\n');
+    const environment = { ...settings, ...monitor?.environment, NEXUDUS_PASSWORD_FILE: password };
+    const config = readConfig(environment, { nexudus: true });
+    expect(config.login).toMatchObject({ kind: 'password', password: 'the password' });
+    expect(config.redisUrl).toBe('redis://127.0.0.1:6379/0');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test('the Dockerfile has no problem that the linter knows, and takes nothing but NODE_IMAGE from outside', () => {
+  const text = read('Dockerfile');
+  expect(validate(text).map(({ range, message }) => `${range.start.line + 1}: ${message}`)).toEqual([]);
+  const stages: string[] = [];
+  for (const [, base, stage] of text.matchAll(/^FROM (\S+) AS (\S+)$/gm)) {
+    expect(['$' + '{NODE_IMAGE}', 'scratch', ...stages]).toContain(base);
+    stages.push(stage ?? '');
+  }
+  expect(stages.at(-1)).toBe('monitor');
+  expect(text.match(/^FROM /gm)).toHaveLength(stages.length);
+});
+
+test.each(COMPOSE_FILES)('what %s builds are stages and arguments of the Dockerfile', (name) => {
+  const text = read('Dockerfile');
+  for (const { build } of Object.values(servicesOf(name))) {
+    if (build === undefined) continue;
+    expect(text).toMatch(new RegExp(`^FROM \\S+ AS ${build.target}$`, 'm'));
+    for (const [argument, value] of Object.entries(build.args)) {
+      const initial = new RegExp(`^ARG ${argument}=(\\S+)$`, 'm').exec(text)?.[1];
+      expect(value).toBe(`$\{${argument}:-${initial}}`);
+    }
+  }
+});

@@ -22,42 +22,59 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LETTER_N = 0x6e;
 
+/** One registry: its prefixes as numbers, in ascending order, and where in the file each one's name starts. */
+class Registry {
+  private readonly prefixes: number[] = [];
+  private readonly names: number[] = [];
+
+  /** Prefixes come in ascending order, as they stand in the file. */
+  add(prefix: number, nameAt: number): void {
+    this.prefixes.push(prefix);
+    this.names.push(nameAt);
+  }
+
+  find(prefix: number): number | undefined {
+    let low = 0;
+    let high = this.prefixes.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.prefixes[middle] as number) < prefix) low = middle + 1;
+      else high = middle;
+    }
+    return this.prefixes[low] === prefix ? this.names[low] : undefined;
+  }
+}
+
 /**
  * oui-data is a JSON object of 5.6 MB with a line for each prefix: ` "3C22FB": "Apple, Inc.\n1 Infinite Loop\n...",`. Parsing it takes a
  * fifth of a second and 40 MB, for the few dozen vendors that a space sees. So its lines are only indexed, and a name becomes text
  * when somebody asks for it. A test holds this against JSON.parse, for every prefix.
  */
-class Registries {
+class VendorFile {
   private readonly file = readFileSync(createRequire(import.meta.url).resolve('oui-data'));
-  /** MA-L, MA-M and MA-S: where in the file each prefix's name starts. */
-  private readonly large = new Map<number, number>();
-  private readonly medium = new Map<number, number>();
-  private readonly small = new Map<number, number>();
+  private readonly large = new Registry();
+  private readonly medium = new Registry();
+  private readonly small = new Registry();
 
   constructor() {
-    const { file } = this;
-    let next = 0;
-    for (let at = 0; at < file.length; at = next) {
-      next = file.indexOf(NEWLINE, at) + 1 || file.length;
-      if (file[at] !== SPACE || file[at + 1] !== QUOTE) continue;
-      at += 2;
+    const { file, large, medium, small } = this;
+    for (let line = 0, next: number; line < file.length; line = next) {
+      next = file.indexOf(NEWLINE, line) + 1 || file.length;
+      if (file[line] !== SPACE) continue;
+      const start = line + ' "'.length;
+      let at = start;
       let prefix = 0;
-      let digits = 0;
-      for (; file[at] !== QUOTE && at < next; at++) {
-        prefix = prefix * 16 + digitOf(file[at] as number);
-        digits++;
-      }
-      const registry = digits === 6 ? this.large : digits === 7 ? this.medium : this.small;
-      registry.set(prefix, at + '": "'.length);
+      for (; at < next && file[at] !== QUOTE; at++) prefix = prefix * 16 + digitOf(file[at] as number);
+      const registry = at - start === 6 ? large : at - start === 7 ? medium : small;
+      registry.add(prefix, at + '": "'.length);
     }
-    if (this.large.size === 0) throw new Error('the vendor registry (oui-data) is in a format that is not known');
   }
 
   nameOf(mac: MacAddress): string | null {
     const at =
-      this.small.get(Math.floor(mac / 2 ** 12)) ??
-      this.medium.get(Math.floor(mac / 2 ** 20)) ??
-      this.large.get(Math.floor(mac / 2 ** 24));
+      this.small.find(Math.floor(mac / 2 ** 12)) ??
+      this.medium.find(Math.floor(mac / 2 ** 20)) ??
+      this.large.find(Math.floor(mac / 2 ** 24));
     return at === undefined ? null : this.firstLine(at);
   }
 
@@ -77,7 +94,7 @@ function digitOf(character: number): number {
   return (character & 0x0f) + (character > 0x40 ? 9 : 0);
 }
 
-let registries: Registries | undefined;
+let vendors: VendorFile | undefined;
 
 /** Whether the address was made up by the device's software and says nothing about who made it. */
 export function isRandomised(mac: MacAddress): boolean {
@@ -87,6 +104,6 @@ export function isRandomised(mac: MacAddress): boolean {
 /** The maker's name as registered, without the postal address; null when the prefix is nobody's or the address is random. */
 export function vendorOf(mac: MacAddress): string | null {
   if (isLocallyAdministered(mac)) return LOCAL_PREFIXES.get(Math.floor(mac / 2 ** 24)) ?? null;
-  registries ??= new Registries();
-  return registries.nameOf(mac);
+  vendors ??= new VendorFile();
+  return vendors.nameOf(mac);
 }

@@ -1,6 +1,7 @@
 // Reading a list of Nexudus page by page.
 import type { z } from 'zod';
-import { type CallOptions, NexudusError } from './client.js';
+import type { CallOptions } from './client.js';
+import { NexudusError } from './failure.js';
 import { listAnswer } from './schemas.js';
 
 /** Fewer, larger pages cost less of the request limits; a server that caps the size lower is followed. */

@@ -66,6 +66,8 @@ export interface MonitorListener {
   onTrouble?(error: unknown): void;
   /** A visit was given up because too many wait. */
   onGivenUp?(report: VisitReport): void;
+  /** A frame could not be decoded. May be called for every frame of an attack. */
+  onMalformed?(counts: MonitorCounts): void;
   /** A new device was not let in, see FloodGuard. May be called a million times a minute. */
   onHeldBack?(guard: FloodGuard): void;
 }
@@ -229,7 +231,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
         : undefined;
     }
     const decision = decide(
-      { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0 },
+      { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0, kin: visit.kin },
       { ...settings, ...edges },
     );
     const isNew = one.decision?.kind !== decision.kind;
@@ -300,6 +302,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     } else if (verdict !== 'other') {
       counts.malformed++;
       counts.malformedBy.set(verdict, (counts.malformedBy.get(verdict) ?? 0) + 1);
+      listener.onMalformed?.(counts);
       return;
     }
     if (!announcement.isEmpty) edges.infrastructure.learn(announcement);

@@ -3,7 +3,7 @@ import type { InterfaceState } from '../capture/interface-watch.js';
 import type { Config } from '../config.js';
 import { vendorOf } from '../devices/vendor.js';
 import { type Logger, type MacForLog, macForLog, textForLog } from '../log.js';
-import type { MonitorListener, VisitReport } from '../monitor.js';
+import type { MonitorCounts, MonitorListener, VisitReport } from '../monitor.js';
 import type { OutboxEntry, Outcome } from '../outbox/outbox.js';
 import type { FloodGuard } from '../visits/flood-guard.js';
 
@@ -58,6 +58,14 @@ export class MonitorLog implements MonitorListener {
   onGivenUp({ visit }: VisitReport): void {
     if (this.isNews('given-up'))
       this.visits.error({ mac: this.mac(visit.mac) }, 'too many visits wait: the oldest are given up');
+  }
+
+  onMalformed({ malformed, malformedBy }: MonitorCounts): void {
+    if (!this.isNews('malformed')) return;
+    this.capture.warn(
+      { malformed, by: Object.fromEntries(malformedBy) },
+      'frames that cannot be decoded are left out (numbers since the start)',
+    );
   }
 
   /** Called for every frame of a flood: says so once a minute, and once when it is over. */

@@ -223,6 +223,7 @@ function bothOf(log: MonitorLog, metrics: Metrics): MonitorListener {
     onEnded: (report) => log.onEnded(report),
     onGivenUp: (report) => log.onGivenUp(report),
     onHeldBack: (guard) => log.onHeldBack(guard),
+    onMalformed: (counts) => log.onMalformed(counts),
   };
 }
 

@@ -40,7 +40,8 @@ export function replayTable(visits: readonly VisitJson[], summary: ReplaySummary
 function sentence(summary: ReplaySummary): string {
   const { visits, unrecognised, recognised, ignored, frames, sightings, malformed, posted, seconds, complete } =
     summary;
-  const malformedPart = malformed === 0 ? '' : `, ${malformed} malformed`;
+  const reasons = Object.entries(summary.malformedBy ?? {}).map(([reason, count]) => `${count} ${reason}`);
+  const malformedPart = malformed === 0 ? '' : `, ${malformed} malformed: ${reasons.join(', ')}`;
   const postedPart = posted === 0 ? '' : ` ${posted} failed check-ins posted.`;
   const completePart = complete ? '' : ' NOT COMPLETE: see the message above or below.';
   return (

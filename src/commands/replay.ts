@@ -25,6 +25,8 @@ export interface ReplaySummary {
   readonly frames: number;
   readonly sightings: number;
   readonly malformed: number;
+  /** Number of malformed frames by reason; left out when there are none. */
+  readonly malformedBy?: Readonly<Record<string, number>>;
   readonly visits: number;
   readonly unrecognised: number;
   readonly recognised: number;
@@ -138,6 +140,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
     frames: monitor.counts.frames,
     sightings: monitor.counts.sightings,
     malformed: monitor.counts.malformed,
+    ...(monitor.counts.malformed === 0 ? {} : { malformedBy: Object.fromEntries(monitor.counts.malformedBy) }),
     visits: reports.length,
     unrecognised: count('unrecognised'),
     recognised: count('recognised'),

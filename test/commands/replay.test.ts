@@ -95,6 +95,7 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     frames: 6,
     sightings: 5,
     malformed: 1,
+    malformedBy: { 'short-arp': 1 },
     visits: 3,
     unrecognised: 3,
     recognised: 0,
@@ -109,6 +110,7 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     'frames',
     'sightings',
     'malformed',
+    'malformedBy',
     'visits',
     'unrecognised',
     'recognised',
@@ -136,7 +138,9 @@ test('without --json a person gets a table and a sentence', async () => {
   expect(code).toBe(0);
   expect(stdout).toMatch(/^FROM +TO +MAC +VENDOR/);
   expect(stdout).toMatch(/3c:22:fb:00:00:01 +Apple, Inc\. +bens-laptop +192\.168\.1\.23 +unrecognised/);
-  expect(stdout).toMatch(/3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames \(5 sightings, 1 malformed\)/);
+  expect(stdout).toMatch(
+    /3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames \(5 sightings, 1 malformed: 1 short-arp\)/,
+  );
 });
 
 test('a phone with a new private address is tied to its earlier one in the reason, but stays a visit of its own', async () => {

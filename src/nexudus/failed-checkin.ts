@@ -104,9 +104,14 @@ function sentence({ vendor, randomised, ip, via, inactive }: CheckinReport, host
     randomised ? 'private (randomised) address' : vendor === null ? 'unknown vendor' : null,
     hostname === null ? null : `hostname ${hostname}`,
     ip === null ? null : `IP ${oneLine(ip, 45)}`,
-    protocols.length === 0 ? null : `seen by ${new Intl.ListFormat('en-GB').format(protocols)}`,
+    protocols.length === 0 ? null : `seen by ${listed(protocols)}`,
   ];
   return `${who}: ${facts.filter((fact) => fact !== null).join(', ')}.`;
+}
+
+/** `ARP, DHCP and NDP`. Not Intl.ListFormat, which takes 13 ms to load. */
+function listed(words: readonly string[]): string {
+  return words.join(', ').replace(/, ([^,]*)$/, ' and $1');
 }
 
 /** Makes the record and answers its Id. Posting twice makes two records: see findFailedCheckin. Role FailedCheckin-Create. */

@@ -38,21 +38,19 @@ export class MemoryVisitRegister implements VisitRegister {
       device = { lastReportedMs: null, visits: [] };
       this.devices.set(mac, device);
     }
-    const touching = device.visits.filter(
-      (visit) => firstMs <= visit.toMs + this.gapMs && lastMs >= visit.fromMs - this.gapMs,
-    );
-    // The earliest visit lends its id; a settlement once made stays.
-    const visit: KeptVisit = {
-      startMs: touching[0]?.startMs ?? firstMs,
-      fromMs: Math.min(firstMs, ...touching.map(({ fromMs }) => fromMs)),
-      toMs: Math.max(lastMs, ...touching.map(({ toMs }) => toMs)),
-      settlement: touching.find(({ settlement }) => settlement !== null)?.settlement ?? null,
-    };
-    const others = device.visits.filter((other) => !touching.includes(other));
-    const before = others.filter(({ fromMs }) => fromMs <= lastMs);
-    const kept = [...before, visit, ...others.slice(before.length)];
-    device.visits = kept.filter((other, index) => kept.length - index <= MOST_VISITS || other === visit);
-    return { startMs: visit.startMs, settlement: visit.settlement, lastReportedMs: device.lastReportedMs };
+    const { lastReportedMs, visits } = device;
+    const latest = visits.at(-1);
+    const before = visits.at(-2);
+    let visit: KeptVisit;
+    if (latest !== undefined && this.touches(latest, firstMs, lastMs) && !this.touches(before, firstMs, lastMs)) {
+      // Nearly always the latest visit just goes on.
+      visit = latest;
+      visit.fromMs = Math.min(firstMs, visit.fromMs);
+      visit.toMs = Math.max(lastMs, visit.toMs);
+    } else {
+      visit = this.join(device, firstMs, lastMs);
+    }
+    return { startMs: visit.startMs, settlement: visit.settlement, lastReportedMs };
   }
 
   settle(mac: MacAddress, startMs: number, settlement: Settlement): void {
@@ -71,6 +69,27 @@ export class MemoryVisitRegister implements VisitRegister {
 
   async close(): Promise<void> {
     this.devices.clear();
+  }
+
+  private touches(visit: KeptVisit | undefined, firstMs: number, lastMs: number): boolean {
+    return visit !== undefined && firstMs <= visit.toMs + this.gapMs && lastMs >= visit.fromMs - this.gapMs;
+  }
+
+  /** Enters a visit that may lie anywhere among the device's others, and join some of them. */
+  private join(device: KeptDevice, firstMs: number, lastMs: number): KeptVisit {
+    const touching = device.visits.filter((visit) => this.touches(visit, firstMs, lastMs));
+    // The earliest visit lends its id; a settlement once made stays.
+    const visit: KeptVisit = {
+      startMs: touching[0]?.startMs ?? firstMs,
+      fromMs: Math.min(firstMs, ...touching.map(({ fromMs }) => fromMs)),
+      toMs: Math.max(lastMs, ...touching.map(({ toMs }) => toMs)),
+      settlement: touching.find(({ settlement }) => settlement !== null)?.settlement ?? null,
+    };
+    const others = device.visits.filter((other) => !touching.includes(other));
+    const before = others.filter(({ fromMs }) => fromMs <= lastMs);
+    const kept = [...before, visit, ...others.slice(before.length)];
+    device.visits = kept.filter((other, index) => kept.length - index <= MOST_VISITS || other === visit);
+    return visit;
   }
 
   private sweep(eventMs: number): void {

@@ -49,7 +49,7 @@ export class Visit {
   hostnameHash = 0;
   vendorClassHash = 0;
   clientIdHash = 0;
-  ipv6Hash = 0;
+  readonly ipv6Hashes: number[] = [];
   newsCount = 0;
 
   constructor(
@@ -71,48 +71,43 @@ export interface VisitListener {
   onEnded(visit: Visit): void;
 }
 
-interface Due {
-  readonly visit: Visit;
-  readonly dueMs: number;
-}
-
 /** Visits that become due in the order they were added, because each queue adds one constant delay. */
 class DueQueue {
-  private entries: Due[] = [];
+  // Two plain lists, because an object for each entry would be the only one that a frame of a known device costs.
+  private visits: Visit[] = [];
+  private times: number[] = [];
   private next = 0;
 
   add(visit: Visit, dueMs: number): void {
     visit.dueMs = dueMs;
-    this.entries.push({ visit, dueMs });
+    this.visits.push(visit);
+    this.times.push(dueMs);
   }
 
   /** When the first entry is due; infinity when there is none. Entries that were overtaken are passed over. */
   headMs(): number {
-    for (;;) {
-      const head = this.entries[this.next];
-      if (head === undefined) {
-        this.entries = [];
-        this.next = 0;
-        return NOT_DUE;
-      }
-      if (head.visit.dueMs === head.dueMs) return head.dueMs;
+    while (this.next < this.visits.length) {
+      const dueMs = this.times[this.next] as number;
+      if (this.visits[this.next]?.dueMs === dueMs) return dueMs;
       this.drop();
     }
+    return NOT_DUE;
   }
 
-  take(): Visit | undefined {
-    if (this.headMs() === NOT_DUE) return undefined;
-    const visit = this.entries[this.next]?.visit;
+  /** Takes out the first entry, when it is due by `steadyMs`. */
+  take(steadyMs: number): Visit | undefined {
+    if (this.headMs() > steadyMs) return undefined;
+    const visit = this.visits[this.next];
     this.drop();
     return visit;
   }
 
   private drop(): void {
     this.next++;
-    if (this.next >= 1024 && this.next * 2 > this.entries.length) {
-      this.entries = this.entries.slice(this.next);
-      this.next = 0;
-    }
+    if (this.next < 1024 || this.next * 2 < this.visits.length) return;
+    this.visits = this.visits.slice(this.next);
+    this.times = this.times.slice(this.next);
+    this.next = 0;
   }
 }
 
@@ -186,12 +181,8 @@ export class VisitTracker {
   /** Forwards what is due at `steadyMs` and ends the visits whose gap is over. */
   advance(steadyMs: number): void {
     if (steadyMs < this.nextDueMs) return;
-    for (const queue of [this.settling, this.holding]) {
-      while (queue.headMs() <= steadyMs) {
-        const visit = queue.take();
-        if (visit !== undefined) this.forward(visit);
-      }
-    }
+    this.forwardDue(this.settling, steadyMs);
+    this.forwardDue(this.holding, steadyMs);
     if (steadyMs >= this.sweepMs) {
       for (const visit of this.visits.values()) if (steadyMs - visit.activeMs > this.options.gapMs) this.end(visit);
       this.sweepMs = steadyMs + this.options.gapMs / 8;
@@ -224,6 +215,10 @@ export class VisitTracker {
   private due(queue: DueQueue, visit: Visit, dueMs: number): void {
     queue.add(visit, dueMs);
     if (dueMs < this.nextDueMs) this.nextDueMs = dueMs;
+  }
+
+  private forwardDue(queue: DueQueue, steadyMs: number): void {
+    for (let visit = queue.take(steadyMs); visit !== undefined; visit = queue.take(steadyMs)) this.forward(visit);
   }
 
   private forward(visit: Visit): void {
@@ -260,9 +255,10 @@ export class VisitTracker {
     }
     if (sighting.ipv4 !== 0 && visit.ipv4s.at(-1) !== sighting.ipv4)
       isNews = remember(visit.ipv4s, sighting.ipv4) || isNews;
-    if (differs(sighting.ipv6, visit.ipv6Hash)) {
-      visit.ipv6Hash = sighting.ipv6.hash();
-      isNews = remember(visit.ipv6s, formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start)) || isNews;
+    // Devices use several IPv6 addresses in turn: none is made text twice.
+    if (sighting.ipv6.length > 0 && remember(visit.ipv6Hashes, sighting.ipv6.hash())) {
+      visit.ipv6s.push(formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start));
+      isNews = true;
     }
     if (sighting.vlan !== 0 && visit.vlan !== sighting.vlan) {
       isNews = isNews || visit.vlan === null;
@@ -304,8 +300,8 @@ function differs(fact: Span, knownHash: number): boolean {
   return fact.end > fact.start && fact.hash() !== knownHash;
 }
 
-/** Adds an address to a bounded list. Answers whether it was new. */
-function remember<Address>(list: Address[], address: Address): boolean {
+/** Adds an address, or the hash of one, to a bounded list. Answers whether it was new. */
+function remember(list: number[], address: number): boolean {
   if (list.includes(address) || list.length >= MOST_IPS) return false;
   list.push(address);
   return true;

@@ -60,6 +60,10 @@ export interface VisitReport {
 
 /** Hears what the pipeline does, for logs, metrics and output. Every call is synchronous and must not throw. */
 export interface MonitorListener {
+  /** `sighting` is reused: copy what you keep. */
+  onSighting?(sighting: Readonly<Sighting>, eventMs: number): void;
+  /** The news of a visit go on to the register: a burst has settled, a fact was added, or the device is still here. */
+  onNews?(visit: Visit): void;
   onDecision?(report: VisitReport): void;
   onEnded?(report: VisitReport): void;
   /** The register or the outbox failed; the visit will be tried again. */
@@ -130,11 +134,13 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
   let retryTimer: NodeJS.Timeout | undefined;
   let timerMs = Number.POSITIVE_INFINITY;
   let latestMs = Number.NEGATIVE_INFINITY;
+  let isStopping = false;
 
   const tracker = new VisitTracker(
     { gapMs: settings.gapMs, settleMs: settings.settleMs },
     {
       onActive(visit) {
+        listener.onNews?.(visit);
         let one = cases.get(visit);
         if (one === undefined) {
           one = {
@@ -242,7 +248,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       if (isNew) listener.onDecision?.(one);
       return;
     }
-    if (decision.kind === 'pending') {
+    if (decision.kind === 'pending' && !isStopping) {
       wait(one);
       if (isNew) listener.onDecision?.(one);
       return;
@@ -258,7 +264,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
   }
 
   function settlementOf(decision: Decision, { startMs, lastReportedMs }: RegisteredVisit): Settlement {
-    if (decision.kind !== 'unrecognised') return decision.kind === 'ignored' ? 'ignored' : 'recognised';
+    if (decision.kind === 'ignored' || decision.kind === 'recognised') return decision.kind;
     const isTooSoon = lastReportedMs !== null && startMs - lastReportedMs < settings.reportAgainAfterMs;
     return isTooSoon ? 'spaced' : 'reported';
   }
@@ -298,6 +304,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     }
     if (verdict === 'sighting') {
       counts.sightings++;
+      listener.onSighting?.(sighting, eventMs);
       if (isLetIn(sighting.mac, steadyMs)) tracker.observe(sighting, eventMs, steadyMs);
     } else if (verdict !== 'other') {
       counts.malformed++;
@@ -338,7 +345,10 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       tracker.flush();
       return;
     }
+    // What is pending would be forgotten. The outbox asks the directory again before it posts, and waits until there is one.
+    isStopping = true;
     tracker.settleAll();
+    for (const one of [...unsettled]) if (!one.busy) enter(one);
     const deadline = performance.now() + STOP_WITHIN_MS;
     while ([...unsettled].some((one) => one.busy || one.failed) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -15,7 +15,11 @@ beforeAll(async () => {
   lan = await Lan.create();
   sensor = await lan.sensor();
   deployment = await Deployment.start(lan, sensor);
-  monitor = await deployment.monitor({ CAPTURE_INTERFACE: 'eth0,eth9', CAPTURE_PROMISCUOUS: 'true', STATUS_PORT: '9467' });
+  monitor = await deployment.monitor({
+    CAPTURE_INTERFACE: 'eth0,eth9',
+    CAPTURE_PROMISCUOUS: 'true',
+    STATUS_PORT: '9467',
+  });
 });
 
 afterAll(async () => {

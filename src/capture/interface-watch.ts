@@ -13,7 +13,7 @@ import { type NetworkInterface, readDrops, readInterface } from './network-inter
 
 const LOOK_EVERY_MS = 1_000;
 /** Captures of deleted interfaces that pcap cannot free, some 2 MB each: past this many a new process is the only cure. */
-const MOST_UNFREED = 64;
+const MOST_UNFREED = 32;
 
 /** How one interface is doing. */
 export interface InterfaceState {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { createOfflineSession, type PcapSession } from 'pcap';
 import type { LinkType } from '../decode/frame.js';
 import { captureFilter } from './bpf-filter.js';
+import type { FrameHandler } from './frame-source.js';
 import { linkTypeOf, unsupportedLinkType } from './link-type.js';
 
 /**
@@ -14,9 +15,6 @@ export type CaptureFileEnd =
   | { readonly complete: true; readonly frames: number }
   | { readonly complete: false; readonly frames: number; readonly reason: string };
 
-/** `frame` is reused for the next frame, and only its first `length` octets are this one's. `atMs` is ms since the epoch. */
-export type OnFrame = (frame: Buffer, length: number, atMs: number, linkType: LinkType) => void;
-
 /**
  * Gives every frame of a pcap or pcapng file that can hold a sighting to `onFrame`, in the file's order, and resolves at its end
  * or where it is damaged. The whole file is read in one go: nothing else runs meanwhile.
@@ -26,7 +24,7 @@ export type OnFrame = (frame: Buffer, length: number, atMs: number, linkType: Li
 export async function readCaptureFile(
   path: string,
   options: { ipv6: boolean },
-  onFrame: OnFrame,
+  onFrame: FrameHandler,
 ): Promise<CaptureFileEnd> {
   const file = await identify(path);
   if ('obstacle' in file) return { complete: false, frames: 0, reason: file.obstacle };
@@ -41,6 +39,16 @@ export async function readCaptureFile(
     onFrame(frame, length, atMs, linkType);
   });
   return isWhole ? { complete: true, frames } : { complete: false, frames, reason: damage(path, file.format) };
+}
+
+/** When the first frame of a capture file was captured, ms since the epoch; null when there is none that can be read. */
+export function firstFrameMs(path: string): number | null {
+  try {
+    return new OfflineSession(path, '').readFirst();
+  } catch {
+    // Reading it in earnest will say what is wrong with it.
+    return null;
+  }
 }
 
 /** Opens the file twice, because the filter depends on the link type and has to be given when opening. */
@@ -77,6 +85,9 @@ interface SessionInternals {
   readonly header: Buffer;
   readonly session: { dispatch: (buffer: Buffer, header: Buffer) => number };
 }
+
+/** libpcap's PCAP_ERROR_BREAK: the dispatch that found the session closed. */
+const BROKEN_OFF = -2;
 
 /** One opened file. It must be read or closed, or its file descriptor stays open. */
 class OfflineSession {
@@ -120,8 +131,19 @@ class OfflineSession {
     });
     const result = this.#dispatch();
     if (thrown.length > 0) throw thrown[0];
-    this.close();
+    // Closed from within, it is freed already; once more would be once too often for the native code.
+    if (result !== BROKEN_OFF) this.close();
     return result === 0;
+  }
+
+  /** The time of the first frame, without reading further; closes. */
+  readFirst(): number | null {
+    let first: number | null = null;
+    this.read((_frame, _length, atMs) => {
+      first ??= atMs;
+      this.#session.close();
+    });
+    return first;
   }
 
   /** The handle is only freed by the dispatch that finds the session closed. */

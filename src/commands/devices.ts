@@ -31,7 +31,7 @@ export async function devices(options: { readonly json: boolean }): Promise<numb
   if (options.json) for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`);
   else {
     const rows = lines.map(({ mac, owner }) => [mac, owner.name, owner.kind, owner.status ?? '']);
-    printTable(['MAC', 'NAME', 'KIND', 'STATUS'], rows);
+    printTable([{ title: 'MAC' }, { title: 'NAME', least: 12 }, { title: 'KIND' }, { title: 'STATUS' }], rows);
     process.stdout.write(`${lines.length} known devices, ${source}.\n`);
   }
   return 0;

@@ -44,7 +44,15 @@ export function interfaces({ json }: { json: boolean }): number {
   else {
     const word = (value: boolean | null) => (value === null ? '?' : value ? 'yes' : 'no');
     printTable(
-      ['INTERFACE', 'UP', 'LINK', 'MAC', 'DEFAULT ROUTE', 'CAPTURE', 'ADVICE'],
+      [
+        { title: 'INTERFACE' },
+        { title: 'UP' },
+        { title: 'LINK' },
+        { title: 'MAC' },
+        { title: 'DEFAULT ROUTE' },
+        { title: 'CAPTURE' },
+        { title: 'ADVICE', least: 20 },
+      ],
       rows.map((row) => [
         row.name,
         word(row.up),

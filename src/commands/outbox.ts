@@ -39,7 +39,10 @@ export function outboxList(options: { readonly json: boolean }): Promise<number>
       new Date(addedMs).toISOString().slice(0, 19),
       reason ?? '',
     ]);
-    printTable(['ID', 'STATE', 'ADDED (UTC)', 'REASON'], rows);
+    printTable(
+      [{ title: 'ID' }, { title: 'STATE' }, { title: 'ADDED (UTC)', dispensable: 1 }, { title: 'REASON', least: 20 }],
+      rows,
+    );
     const { waiting, delayed, active, failed } = await outbox.counts();
     process.stdout.write(
       `${waiting + delayed + active} on their way (${delayed} put back), ${failed} refused by Nexudus.\n`,

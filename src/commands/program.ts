@@ -1,6 +1,8 @@
 // The commands and their options, for commander; and what an error becomes on the way out: one clear message and an exit code.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, loadDotEnv } from '../config.js';
+import type { DecisionKind } from '../devices/decision.js';
+import { type MacAddress, parseMac } from '../devices/mac-address.js';
 
 /** Exit codes: 0 done, 1 something failed, 2 wrong usage or configuration. */
 const FAILED = 1;
@@ -41,20 +43,28 @@ export async function run(argv: readonly string[], version: string): Promise<num
   program
     .command('replay')
     .description('run capture files (pcap, pcapng) through the same pipeline')
-    .argument('<file...>', 'capture files, in the order of time')
+    .argument('<file...>', 'capture files, or patterns such as "day-*.pcap"; they are read in the order of time')
     .option('--json', 'print one JSON object a line: each visit, then a summary', false)
     .option('--post', 'really post the failed check-ins to Nexudus (nothing leaves the machine otherwise)', false)
     .option('--known <file>', 'CSV file (mac,name) of known devices')
     .option(
       '--ignore <rule>',
-      'ignore these devices: a MAC or its beginning, a vendor or a host name; may be repeated',
+      'ignore devices: a MAC or its beginning, a vendor or a host name; may be repeated',
       collect,
       [],
     )
-    .addHelpText('after', '\nExample:\n  wifi-monitor replay morning.pcap --known devices.csv --ignore "Ubiquiti*"')
-    .action(async (files: string[], options: { json: boolean; post: boolean; known?: string; ignore: string[] }) => {
+    .addOption(
+      new Option('--only <decision>', 'show only these visits').choices(['unrecognised', 'recognised', 'ignored']),
+    )
+    .option('--since <time>', 'leave out frames before: 2026-03-02T09:00Z', timeOf)
+    .option('--until <time>', 'leave out frames from then on', timeOf)
+    .option('--explain <mac>', 'tell the story of one device', macOf)
+    .addHelpText('after', REPLAY_EXAMPLES)
+    .action(async (files: string[], options: ReplayFlags) => {
       const { replay } = await import('./replay.js');
-      exitCode = await replay(files, { ...options, known: options.known });
+      const { json, post, known, ignore, only, since, until, explain } = options;
+      const window = { sinceMs: since ?? Number.NEGATIVE_INFINITY, untilMs: until ?? Number.POSITIVE_INFINITY };
+      exitCode = await replay(files, { json, post, known, ignore, only, window, explain });
     });
 
   program
@@ -103,6 +113,39 @@ export async function run(argv: readonly string[], version: string): Promise<num
   } catch (error) {
     return codeFor(error);
   }
+}
+
+const REPLAY_EXAMPLES = `
+Examples:
+  wifi-monitor replay morning.pcap --known devices.csv --ignore "Ubiquiti*"
+  wifi-monitor replay "monday-*.pcap" --only unrecognised --since 2026-03-02T09:00Z
+  wifi-monitor replay morning.pcap --explain 3c:22:fb:4a:11:02
+  wifi-monitor replay morning.pcap --json | jq 'select(.decision == "unrecognised") | .mac'`;
+
+interface ReplayFlags {
+  readonly json: boolean;
+  readonly post: boolean;
+  readonly known?: string;
+  readonly ignore: readonly string[];
+  readonly only?: DecisionKind;
+  readonly since?: number;
+  readonly until?: number;
+  readonly explain?: MacAddress;
+}
+
+/** ISO 8601, UTC where no zone is named. */
+function timeOf(text: string): number {
+  const hasZone = /(Z|[+-]\d\d:?\d\d)$/i.test(text);
+  const isDateOnly = /^\d{4}-\d\d-\d\d$/.test(text);
+  const time = Date.parse(hasZone || isDateOnly ? text : `${text}Z`);
+  if (Number.isNaN(time)) throw new InvalidArgumentError('Write a time such as 2026-03-02T09:00Z.');
+  return time;
+}
+
+function macOf(text: string): MacAddress {
+  const mac = parseMac(text);
+  if (mac === null) throw new InvalidArgumentError('Write a MAC address such as 3c:22:fb:00:00:01.');
+  return mac;
 }
 
 function collect(value: string, earlier: string[]): string[] {

@@ -1,26 +1,34 @@
 // The replay's answer for people: a table that fits the terminal, and a summary in words.
+import type { DecisionKind } from '../devices/decision.js';
 import type { VisitJson } from '../status/visit-json.js';
 import type { ReplaySummary } from './replay.js';
-import { tableLines } from './table.js';
+import { type Column, tableLines, wrap } from './table.js';
+import type { Colour, Terminal } from './terminal.js';
 
-interface Column {
-  readonly title: string;
+/** What asks for somebody's attention stands out, what does not steps back. */
+const COLOURS: Readonly<Record<DecisionKind, Colour>> = {
+  unrecognised: 'yellow',
+  recognised: 'green',
+  ignored: 'dim',
+  pending: 'cyan',
+};
+
+interface VisitColumn extends Column {
   readonly value: (visit: VisitJson) => string;
-  /** Narrowest useful width; the column may be cut down to it. */
-  readonly least: number;
 }
 
-const COLUMNS: readonly Column[] = [
-  { title: 'FROM', value: ({ firstSeen }) => firstSeen.slice(0, 16).replace('T', ' '), least: 16 },
-  { title: 'TO', value: ({ lastSeen }) => lastSeen.slice(11, 16), least: 5 },
-  { title: 'MAC', value: ({ mac }) => mac, least: 17 },
+const COLUMNS: readonly VisitColumn[] = [
+  { title: 'FROM', value: ({ firstSeen }) => minute(firstSeen) },
+  { title: 'TO', value: ({ firstSeen, lastSeen }) => endOf(firstSeen, lastSeen), dispensable: 2 },
+  { title: 'MAC', value: ({ mac }) => mac },
   {
     title: 'VENDOR',
     value: ({ vendor, randomised }) => vendor ?? (randomised ? '(private address)' : '(unknown)'),
     least: 8,
+    dispensable: 3,
   },
-  { title: 'HOST NAME', value: ({ hostname }) => hostname ?? '', least: 9 },
-  { title: 'IP', value: ({ ips }) => ips.findLast((ip) => !ip.includes(':')) ?? ips.at(-1) ?? '', least: 8 },
+  { title: 'HOST NAME', value: ({ hostname }) => hostname ?? '', least: 9, dispensable: 1 },
+  { title: 'IP', value: ({ ips }) => ips.findLast((ip) => !ip.includes(':')) ?? ips.at(-1) ?? '', dispensable: 4 },
   {
     title: 'DECISION',
     value: ({ decision, coworker }) => (coworker === null ? decision : `${decision}: ${coworker.name}`),
@@ -28,13 +36,23 @@ const COLUMNS: readonly Column[] = [
   },
 ];
 
-/** The visits as a table of at most `columns` characters a line (as far as the columns can be cut), and a sentence. */
-export function replayTable(visits: readonly VisitJson[], summary: ReplaySummary, columns: number): string {
+/** `03-02 09:30`, UTC. */
+function minute(iso: string): string {
+  return iso.slice(5, 16).replace('T', ' ');
+}
+
+/** The day only where it is another one. */
+function endOf(first: string, last: string): string {
+  return first.slice(0, 10) === last.slice(0, 10) ? last.slice(11, 16) : minute(last);
+}
+
+/** The visits as a table that fits the terminal (as far as the columns can be cut), and a sentence. */
+export function replayTable(visits: readonly VisitJson[], summary: ReplaySummary, terminal: Terminal): string {
   const rows = visits.map((visit) => COLUMNS.map(({ value }) => value(visit)));
-  const titles = COLUMNS.map(({ title }) => title);
-  const least = COLUMNS.map(({ least: width }) => width);
-  const table = visits.length === 0 ? [] : [...tableLines(titles, rows, columns, least), ''];
-  return [...table, sentence(summary)].join('\n');
+  const [heading = '', ...lines] = tableLines(COLUMNS, rows, terminal.columns);
+  const painted = lines.map((line, index) => terminal.paint(COLOURS[visits[index]?.decision ?? 'pending'], line));
+  const table = visits.length === 0 ? [] : [terminal.paint('bold', heading), ...painted, ''];
+  return [...table, wrap(sentence(summary), terminal.columns)].join('\n');
 }
 
 function sentence(summary: ReplaySummary): string {
@@ -43,7 +61,7 @@ function sentence(summary: ReplaySummary): string {
   const reasons = Object.entries(summary.malformedBy ?? {}).map(([reason, count]) => `${count} ${reason}`);
   const malformedPart = malformed === 0 ? '' : `, ${malformed} malformed: ${reasons.join(', ')}`;
   const postedPart = posted === 0 ? '' : ` ${posted} failed check-ins posted.`;
-  const completePart = complete ? '' : ' NOT COMPLETE: see the message above or below.';
+  const completePart = complete ? '' : ' NOT COMPLETE: see the message.';
   return (
     `${visits} visits: ${unrecognised} unrecognised, ${recognised} recognised, ${ignored} ignored. ` +
     `${frames} frames (${sightings} sightings${malformedPart}) in ${seconds} s.${postedPart}${completePart}`

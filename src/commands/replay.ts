@@ -1,22 +1,30 @@
 // `wifi-monitor replay`: capture files through the same pipeline as live frames, for debugging.
-import { readCaptureFile } from '../capture/capture-file.js';
-import type { FrameHandler, FrameSource } from '../capture/frame-source.js';
 import { type Config, ConfigError, readConfig } from '../config.js';
-import { type DecisionRules, decide } from '../devices/decision.js';
+import { type DecisionKind, type DecisionRules, decide } from '../devices/decision.js';
 import { Directory } from '../devices/directory.js';
 import { withRules } from '../devices/ignore-rules.js';
 import { Infrastructure } from '../devices/infrastructure.js';
-import { runMonitor, type VisitReport } from '../monitor.js';
+import type { MacAddress } from '../devices/mac-address.js';
+import { type MonitorCounts, type MonitorListener, runMonitor, type VisitReport } from '../monitor.js';
 import { visitJson } from '../status/visit-json.js';
 import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
-import { visitId } from '../visits/visit-register.js';
+import { ProgressBar } from './progress-bar.js';
+import { Story } from './replay-explain.js';
+import { CaptureFiles, expand, inTimeOrder, type TimeWindow } from './replay-files.js';
 import { replayTable } from './replay-table.js';
+import { terminalOf } from './terminal.js';
 
 export interface ReplayOptions {
   readonly json: boolean;
   readonly post: boolean;
   readonly known: string | undefined;
   readonly ignore: readonly string[];
+  /** Shows only visits with this decision; the summary counts all. */
+  readonly only: DecisionKind | undefined;
+  /** Leaves out frames outside this time. */
+  readonly window: TimeWindow;
+  /** Tells the story of this device instead of the table. */
+  readonly explain: MacAddress | undefined;
 }
 
 export interface ReplaySummary {
@@ -36,44 +44,24 @@ export interface ReplaySummary {
   readonly seconds: number;
 }
 
-/** The capture files, one after the other. What is wrong with one is remembered, and the next is read. */
-class CaptureFiles implements FrameSource {
-  readonly problems: string[] = [];
-
-  constructor(
-    private readonly paths: readonly string[],
-    private readonly ipv6: boolean,
-  ) {}
-
-  async run(onFrame: FrameHandler): Promise<void> {
-    for (const path of this.paths) {
-      const end = await readCaptureFile(path, { ipv6: this.ipv6 }, onFrame);
-      if (!end.complete) this.problems.push(end.reason);
-    }
-  }
-
-  stop(): void {}
+/** What a visit began with, as its id has it. */
+function startOf({ startMs, visit }: VisitReport): number {
+  return startMs ?? visit.firstMs;
 }
 
-/** Reports by visit id. Two recordings of one visit, from two sensors or in two files, are one line. */
-class FinishedVisits {
-  private readonly reports = new Map<string, VisitReport>();
-
-  constructor(private readonly businessId: number) {}
-
-  add(report: VisitReport): void {
-    const id = visitId(this.businessId, report.visit.mac, report.startMs ?? report.visit.firstMs);
-    const earlier = this.reports.get(id);
-    if (earlier !== undefined) {
-      earlier.visit.sightings += report.visit.sightings;
-      earlier.visit.lastMs = Math.max(earlier.visit.lastMs, report.visit.lastMs);
-    } else this.reports.set(id, report);
-  }
-
-  inOrder(): VisitReport[] {
-    const start = ({ startMs, visit }: VisitReport) => startMs ?? visit.firstMs;
-    return [...this.reports.values()].sort((a, b) => start(a) - start(b) || a.visit.mac - b.visit.mac);
-  }
+/** The visits in order. Recordings of one visit, from several sensors or in several files, are one. */
+function inOrder(reports: VisitReport[]): VisitReport[] {
+  reports.sort((a, b) => startOf(a) - startOf(b) || a.visit.mac - b.visit.mac);
+  let latest: VisitReport | undefined;
+  return reports.filter((report) => {
+    if (latest === undefined || latest.visit.mac !== report.visit.mac || startOf(latest) !== startOf(report)) {
+      latest = report;
+      return true;
+    }
+    latest.visit.sightings += report.visit.sightings;
+    latest.visit.lastMs = Math.max(latest.visit.lastMs, report.visit.lastMs);
+    return false;
+  });
 }
 
 function settings(options: ReplayOptions): Config {
@@ -101,12 +89,18 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
     directory: new Directory(config.knownDevices),
     reportInactive: config.reportInactive,
   };
-  const files = new CaptureFiles(paths, config.ipv6);
-  const finished = new FinishedVisits(businessId);
   const willPost = options.post && !config.dryRun;
   const posting = willPost ? await (await import('./replay-post.js')).preparePosting(config, rules) : null;
   rules.directory.loaded = true;
 
+  const bar = process.stderr.isTTY && !options.json ? new ProgressBar(process.stderr) : null;
+  const files = new CaptureFiles(inTimeOrder(expand(paths)), {
+    ipv6: config.ipv6,
+    window: options.window,
+    onProgress: bar === null ? null : (read, total) => bar.show(read, total),
+  });
+  const finished: VisitReport[] = [];
+  const story = options.explain === undefined ? null : new Story(options.explain);
   const monitor = runMonitor(
     {
       businessId,
@@ -124,37 +118,74 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
       infrastructure: rules.infrastructure,
       register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
       outbox: posting?.outbox ?? { add: () => {} },
-      listener: { onEnded: (report) => finished.add(report) },
+      listener: listenerFor(finished, story),
     },
   );
   await monitor.finished;
+  bar?.clear();
   const posted = (await posting?.deliverAll()) ?? { posted: 0, problems: [] };
-  const problems = [...files.problems, ...posted.problems];
 
-  const reports = finished.inOrder();
+  const reports = inOrder(finished);
   for (const report of reports) askAgain(report, rules);
-  const count = (kind: string) => reports.filter(({ decision }) => decision?.kind === kind).length;
-  const summary: ReplaySummary = {
+  const summary = summaryOf(files, monitor.counts, reports, posted.posted, began);
+  print(reports, summary, story, { ...options, posted: willPost });
+  const problems = [...files.problems, ...posted.problems];
+  for (const problem of problems) process.stderr.write(`wifi-monitor: ${problem}\n`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+function listenerFor(finished: VisitReport[], story: Story | null): MonitorListener {
+  if (story === null) return { onEnded: (report) => finished.push(report) };
+  return {
+    onSighting: (sighting, eventMs) => story.onSighting(sighting, eventMs),
+    onNews: (visit) => story.onNews(visit),
+    onDecision: (report) => story.onDecision(report),
+    onEnded(report) {
+      story.onEnded(report);
+      finished.push(report);
+    },
+  };
+}
+
+function summaryOf(
+  files: CaptureFiles,
+  counts: MonitorCounts,
+  reports: readonly VisitReport[],
+  posted: number,
+  began: number,
+): ReplaySummary {
+  const { frames, sightings, malformed, malformedBy } = counts;
+  const count = (kind: DecisionKind) => reports.filter(({ decision }) => decision?.kind === kind).length;
+  return {
     type: 'summary',
-    files: paths,
-    frames: monitor.counts.frames,
-    sightings: monitor.counts.sightings,
-    malformed: monitor.counts.malformed,
-    ...(monitor.counts.malformed === 0 ? {} : { malformedBy: Object.fromEntries(monitor.counts.malformedBy) }),
+    files: files.paths,
+    frames,
+    sightings,
+    malformed,
+    ...(malformed === 0 ? {} : { malformedBy: Object.fromEntries(malformedBy) }),
     visits: reports.length,
     unrecognised: count('unrecognised'),
     recognised: count('recognised'),
     ignored: count('ignored'),
-    posted: posted.posted,
+    posted,
     complete: files.problems.length === 0,
     seconds: Math.round(performance.now() - began) / 1_000,
   };
-  if (options.json) {
-    for (const report of reports) print(JSON.stringify(visitJson(report)));
-    print(JSON.stringify(summary));
-  } else print(replayTable(reports.map(visitJson), summary, process.stdout.columns ?? 120));
-  for (const problem of problems) process.stderr.write(`wifi-monitor: ${problem}\n`);
-  return problems.length === 0 ? 0 : 1;
+}
+
+function print(
+  reports: readonly VisitReport[],
+  summary: ReplaySummary,
+  story: Story | null,
+  { json, only, posted }: ReplayOptions & { readonly posted: boolean },
+): void {
+  const shown = reports.filter(({ decision }) => only === undefined || decision?.kind === only);
+  const lines = json
+    ? [...shown.map((report) => JSON.stringify(visitJson(report))), JSON.stringify(summary)]
+    : story !== null
+      ? [story.told(reports, posted)]
+      : [replayTable(shown.map(visitJson), summary, terminalOf(process.stdout))];
+  for (const line of lines) process.stdout.write(`${line}\n`);
 }
 
 /**
@@ -168,8 +199,4 @@ function askAgain(report: VisitReport, rules: DecisionRules): void {
   if (decision.kind === 'unrecognised') return;
   report.decision = decision;
   report.checkin = null;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -1,54 +1,92 @@
-// Tables for a terminal: columns as wide as they need, cut where the terminal is narrower.
+// Tables for a terminal: columns as wide as they need; where the terminal is narrower some are cut, and the least important left out.
+import { terminalOf } from './terminal.js';
 
-/** What a column may be cut down to. */
-const LEAST_WIDTH = 8;
+export interface Column {
+  readonly title: string;
+  /** What the column may be cut down to, in characters; left out: it is never cut. */
+  readonly least?: number;
+  /** The larger, the sooner it is left out of a narrow table; left out: it always stays. */
+  readonly dispensable?: number;
+}
 
-/** Cuts the widest columns until the whole fits into `available` characters, two spaces between columns; none below its least. */
-export function fitWidths(natural: readonly number[], least: readonly number[], available: number): number[] {
+/** The lines of a table, its heading first, in at most `available` characters each as far as the columns allow. */
+export function tableLines(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  available: number,
+): string[] {
+  const natural = columns.map(({ title }, index) =>
+    rows.reduce((width, row) => Math.max(width, row[index]?.length ?? 0), title.length),
+  );
+  const least = natural.map((width, index) => Math.min(width, columns[index]?.least ?? width));
+  const kept = keptColumns(columns, least, available);
+  const widths = fitWidths(
+    kept.map((index) => natural[index] ?? 0),
+    kept.map((index) => least[index] ?? 0),
+    available,
+  );
+  const titles = columns.map(({ title }) => title);
+  return [titles, ...rows].map((cells) =>
+    line(
+      kept.map((index) => cells[index] ?? ''),
+      widths,
+    ),
+  );
+}
+
+const GAP = '  ';
+
+function total(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1));
+}
+
+/** Indices of the columns that find room when each is cut to its least. */
+function keptColumns(columns: readonly Column[], least: readonly number[], available: number): number[] {
+  let kept = columns.map((_, index) => index);
+  while (total(kept.map((index) => least[index] ?? 0)) > available) {
+    const ranks = kept.map((index) => columns[index]?.dispensable ?? 0);
+    const most = Math.max(...ranks);
+    if (most === 0) break;
+    kept = kept.filter((_, position) => ranks[position] !== most);
+  }
+  return kept;
+}
+
+/** Cuts the column with most to spare until the whole fits. */
+function fitWidths(natural: readonly number[], least: readonly number[], available: number): number[] {
   const widths = [...natural];
-  const gaps = 2 * (widths.length - 1);
-  while (widths.reduce((sum, width) => sum + width, gaps) > available) {
-    const slack = widths.map((width, index) => width - (least[index] ?? LEAST_WIDTH));
-    const most = Math.max(...slack);
+  while (total(widths) > available) {
+    const spare = widths.map((width, index) => width - (least[index] ?? width));
+    const most = Math.max(...spare);
     if (most <= 0) break;
-    const index = slack.indexOf(most);
+    const index = spare.indexOf(most);
     widths[index] = (widths[index] ?? 0) - 1;
   }
   return widths;
 }
 
-/** One line of a table. */
-export function tableLine(cells: readonly string[], widths: readonly number[]): string {
-  return cells
-    .map((text, index) => {
-      const width = widths[index] ?? 0;
-      return (text.length > width ? `${text.slice(0, width - 1)}…` : text).padEnd(width);
-    })
-    .join('  ')
-    .trimEnd();
+function line(cells: readonly string[], widths: readonly number[]): string {
+  const padded = cells.map((text, index) => {
+    const width = widths[index] ?? 0;
+    return (text.length > width ? `${text.slice(0, width - 1)}…` : text).padEnd(width);
+  });
+  return padded.join(GAP).trimEnd();
 }
 
-/** The lines of a table. `least`: what each column may be cut to; by default 8 characters. */
-export function tableLines(
-  titles: readonly string[],
-  rows: readonly (readonly string[])[],
-  columns: number,
-  least: readonly number[] = [],
-): string[] {
-  const natural = titles.map((title, index) =>
-    rows.reduce((width, row) => Math.max(width, row[index]?.length ?? 0), title.length),
-  );
-  const widths = fitWidths(
-    natural,
-    natural.map((width, index) => Math.min(width, least[index] ?? LEAST_WIDTH)),
-    columns,
-  );
-  return [titles, ...rows].map((cells) => tableLine(cells, widths));
+/** Breaks text into lines of at most `available` characters, between words. */
+export function wrap(text: string, available: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const latest = lines.at(-1);
+    if (latest !== undefined && latest.length + 1 + word.length <= available)
+      lines[lines.length - 1] = `${latest} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
 }
 
 /** Prints a table on standard output, cut to the terminal's width; not cut when the output goes elsewhere. */
-export function printTable(titles: readonly string[], rows: readonly (readonly string[])[]): void {
+export function printTable(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
   if (rows.length === 0) return;
-  const columns = process.stdout.columns ?? Number.POSITIVE_INFINITY;
-  process.stdout.write(`${tableLines(titles, rows, columns).join('\n')}\n\n`);
+  process.stdout.write(`${tableLines(columns, rows, terminalOf(process.stdout).columns).join('\n')}\n\n`);
 }

@@ -29,13 +29,17 @@ function parseMacRule(written: string): MacRule | null {
   return { digits: prefix.replace(/[:-]/g, ''), written };
 }
 
-/** `*` stands for any characters, `?` for one; upper and lower case are the same. */
-function parseNameRule(written: string): NameRule {
+/** A pattern as people write them: `*` stands for any characters, `?` for one; upper and lower case are the same. */
+export function patternOf(written: string): RegExp {
   const escaped = written
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replace(/\*+/g, '.*')
     .replace(/\?/g, '.');
-  return { pattern: new RegExp(`^${escaped}$`, 'isu'), written };
+  return new RegExp(`^${escaped}$`, 'isu');
+}
+
+function parseNameRule(written: string): NameRule {
+  return { pattern: patternOf(written), written };
 }
 
 /** Reads rules as they are written in settings. `problems` has a sentence for each one that makes no sense. */

@@ -139,7 +139,7 @@ test('without --json a person gets a table and a sentence', async () => {
   expect(stdout).toMatch(/^FROM +TO +MAC +VENDOR/);
   expect(stdout).toMatch(/3c:22:fb:00:00:01 +Apple, Inc\. +bens-laptop +192\.168\.1\.23 +unrecognised/);
   expect(stdout).toMatch(
-    /3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames \(5 sightings, 1 malformed: 1 short-arp\)/,
+    /3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames\s\(5 sightings, 1 malformed: 1 short-arp\)/,
   );
 });
 

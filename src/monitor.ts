@@ -5,7 +5,7 @@ import { decodeFrame } from './decode/frame.js';
 import { formatIpv4 } from './decode/ip-address.js';
 import type { LinkType } from './decode/link-layer.js';
 import { Announcement, type Malformed, Sighting } from './decode/sighting.js';
-import { type Decision, decide } from './devices/decision.js';
+import { type Decision, type DecisionRules, decide } from './devices/decision.js';
 import type { DirectoryView } from './devices/directory.js';
 import type { IgnoreRules } from './devices/ignore-rules.js';
 import type { Infrastructure } from './devices/infrastructure.js';
@@ -124,6 +124,7 @@ interface Case extends VisitReport {
 /** Starts the pipeline. Errors of the source reject `finished`. */
 export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Monitor {
   const { source, time, register, outbox, listener } = edges;
+  const rules: DecisionRules = { ...settings, ...edges };
   const counts: MonitorCounts = { frames: 0, sightings: 0, malformed: 0, malformedBy: new Map(), givenUp: 0 };
   const sighting = new Sighting();
   const announcement = new Announcement();
@@ -238,7 +239,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     }
     const decision = decide(
       { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0, kin: visit.kin },
-      { ...settings, ...edges },
+      rules,
     );
     const isNew = one.decision?.kind !== decision.kind;
     one.decision = decision;

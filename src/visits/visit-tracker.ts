@@ -29,9 +29,10 @@ export class Visit {
   firstMs: number;
   lastMs: number;
   sightings = 0;
-  readonly via: Protocol[] = [];
-  readonly ipv4s: number[] = [];
-  readonly ipv6s: string[] = [];
+  // Lists are replaced, never pushed to: a list that grows makes room for seventeen, and nearly all of these stay at one or two.
+  via: readonly Protocol[] = [];
+  ipv4s: readonly number[] = [];
+  ipv6s: readonly string[] = [];
   hostname: string | null = null;
   vendorClass: string | null = null;
   /** DHCP client identifier in hexadecimal. */
@@ -49,7 +50,7 @@ export class Visit {
   hostnameHash = 0;
   vendorClassHash = 0;
   clientIdHash = 0;
-  readonly ipv6Hashes: number[] = [];
+  ipv6Hashes: readonly number[] = [];
   newsCount = 0;
 
   constructor(
@@ -250,15 +251,21 @@ export class VisitTracker {
   private merge(visit: Visit, sighting: Sighting): boolean {
     let isNews = false;
     if (!visit.via.includes(sighting.via)) {
-      visit.via.push(sighting.via);
+      visit.via = visit.via.concat(sighting.via);
       isNews = true;
     }
-    if (sighting.ipv4 !== 0 && visit.ipv4s.at(-1) !== sighting.ipv4)
-      isNews = remember(visit.ipv4s, sighting.ipv4) || isNews;
-    // Devices use several IPv6 addresses in turn: none is made text twice.
-    if (sighting.ipv6.length > 0 && remember(visit.ipv6Hashes, sighting.ipv6.hash())) {
-      visit.ipv6s.push(formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start));
+    if (sighting.ipv4 !== 0 && hasRoomFor(visit.ipv4s, sighting.ipv4)) {
+      visit.ipv4s = visit.ipv4s.concat(sighting.ipv4);
       isNews = true;
+    }
+    // Devices use several IPv6 addresses in turn: none is made text twice.
+    if (sighting.ipv6.length > 0) {
+      const hash = sighting.ipv6.hash();
+      if (hasRoomFor(visit.ipv6Hashes, hash)) {
+        visit.ipv6Hashes = visit.ipv6Hashes.concat(hash);
+        visit.ipv6s = visit.ipv6s.concat(formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start));
+        isNews = true;
+      }
     }
     if (sighting.vlan !== 0 && visit.vlan !== sighting.vlan) {
       isNews = isNews || visit.vlan === null;
@@ -300,11 +307,9 @@ function differs(fact: Span, knownHash: number): boolean {
   return fact.end > fact.start && fact.hash() !== knownHash;
 }
 
-/** Adds an address, or the hash of one, to a bounded list. Answers whether it was new. */
-function remember(list: number[], address: number): boolean {
-  if (list.includes(address) || list.length >= MOST_IPS) return false;
-  list.push(address);
-  return true;
+/** Whether an address, or the hash of one, is new to a list that is bounded. */
+function hasRoomFor(list: readonly number[], address: number): boolean {
+  return list.length < MOST_IPS && !list.includes(address);
 }
 
 function hexOf(span: Span): string {

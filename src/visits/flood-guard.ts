@@ -8,8 +8,8 @@
 const BURST = 1_000;
 /** The least pace of new devices, a minute: with the burst, two thousand visitors can arrive within a quarter of an hour. */
 const LEAST_PER_MINUTE = 60;
-/** Open visits of devices nobody knows, whatever the pace: some 100 MB. */
-const MOST_OPEN = 100_000;
+/** Visits that may be open when one more of a device nobody knows begins, whatever the pace: some 50 MB. */
+const MOST_OPEN = 20_000;
 /** Failed check-ins that wait: days of what Nexudus takes (NEXUDUS_POSTS_PER_DAY), and some 20 MB of Redis. */
 const MOST_QUEUED = 10_000;
 /** A flood is over when nothing was refused for this long. */

@@ -6,7 +6,7 @@ import { type RedisServer, startRedis } from '../redis-server.js';
 import { type RunningProcess, until } from '../run-process.js';
 import type { Lan, Sensor } from './lan.js';
 
-const top = new URL('../..', import.meta.url).pathname;
+const top = import.meta.dirname.replace(/(\/dist)?\/test\/lan$/, '');
 export const cli = join(top, 'dist/src/cli.js');
 const sandboxMain = join(top, 'dist/scripts/nexudus-sandbox/main.js');
 

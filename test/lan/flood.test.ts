@@ -126,6 +126,9 @@ test('a flood is held back, real devices go on, and memory, Redis and the API st
   expect(macs).not.toContain(KNOWN);
   for (const mac of [PRESENT, ...ARRIVING]) expect(macs.filter((one) => one === mac)).toHaveLength(1);
   expect(monitor.lines.filter((line) => line.includes('suspected flood')).length).toBeLessThanOrEqual(1 + seconds / 60);
+  expect(monitor.lines.filter((line) => line.includes('frames were lost')).length).toBeLessThanOrEqual(
+    1 + seconds / 60,
+  );
   expect((await monitor.stop()).code).toBe(0);
 }, 120_000);
 

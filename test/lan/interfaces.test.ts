@@ -158,6 +158,15 @@ test('after an interface that was renamed and renamed back', async () => {
   await newDeviceIsReported();
 });
 
+test('all interfaces together can be listened on as one, tagged frames and all', async () => {
+  const everywhere = await deployment.monitor({ CAPTURE_INTERFACE: 'any' });
+  const mac = await newDeviceIsReported();
+  await everywhere.waitForLine(new RegExp(`"mac":"${mac}".*"decision":"unrecognised"`));
+  const tagged = await newDeviceIsReported(30);
+  await everywhere.waitForLine(new RegExp(`"mac":"${tagged}".*"vlan":30.*what the device showed`));
+  await everywhere.stop();
+});
+
 test('each change was logged once, and nothing was reported twice', async () => {
   const changes = monitor.lines.filter((line) => /"interface":"eth0".*(waiting for it|between two looks)/.test(line));
   // Unplugged, down, deleted, renamed; and two events between two looks (a third one may or may not be seen as such).

@@ -9,10 +9,13 @@ export interface Terminal {
   readonly paint: (colour: Colour, text: string) => string;
 }
 
-/** Colours only on a terminal, and never with NO_COLOR (https://no-color.org). */
+/** Colours only on a terminal, and never with NO_COLOR (https://no-color.org). We decide: Node itself would ask for CI, too. */
 export function terminalOf(stream: NodeJS.WriteStream): Terminal {
   // A pseudo-terminal that nobody sized says 0.
   const columns = stream.columns || Number(process.env.COLUMNS) || (stream.isTTY ? 80 : Number.POSITIVE_INFINITY);
   const isColoured = stream.isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb';
-  return { columns, paint: isColoured ? (colour, text) => styleText(colour, text) : (_colour, text) => text };
+  return {
+    columns,
+    paint: isColoured ? (colour, text) => styleText(colour, text, { validateStream: false }) : (_colour, text) => text,
+  };
 }

@@ -19,9 +19,11 @@ import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
 import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
 import { connectRedis } from '../redis-connection.js';
+import { Arrivals } from '../status/arrivals.js';
 import type { Metrics } from '../status/metrics.js';
 import { NexudusWatch } from '../status/nexudus-watch.js';
 import { OutboxWatch } from '../status/outbox-watch.js';
+import { ReportStates } from '../status/report-state.js';
 import type { Sensor } from '../status/sensor-status.js';
 import { FloodGuard } from '../visits/flood-guard.js';
 import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
@@ -103,6 +105,8 @@ export async function monitor(version: string): Promise<number> {
   const store = await openStore(config, businessId, log, closing);
   const directory = new Directory(config.knownDevices);
   const metrics = config.statusPort === 0 ? null : new (await import('../status/metrics.js')).Metrics();
+  const arrivals = new Arrivals(config.timeZone);
+  const reports = new ReportStates({ businessId, retentionMs: config.retentionMs, isDryRun: config.dryRun });
   const nexudus = new NexudusWatch();
   const client = clientFor(config, interfaces, businessId, {
     onCall: (method, failure) => nexudus.onCall(method, failure),
@@ -118,7 +122,7 @@ export async function monitor(version: string): Promise<number> {
     infrastructure,
     register: store.register,
     outbox: config.dryRun ? { add: (entry) => listener.onDryRun(entry) } : store.outbox,
-    listener: metrics === null ? listener : bothOf(listener, metrics),
+    listener: metrics === null ? listener : allOf(listener, [metrics, arrivals, reports]),
   });
   stop = () => running.stop();
   try {
@@ -141,6 +145,7 @@ export async function monitor(version: string): Promise<number> {
       const deliverer = store.startDelivery(deliver, (entry, outcome) => {
         listener.onOutcome(entry, outcome);
         metrics?.onOutcome(entry, outcome);
+        reports.onOutcome(entry, outcome);
       });
       closing.add(() => within(DELIVERY_STOPS_WITHIN_MS, deliverer.close()));
     }
@@ -148,10 +153,16 @@ export async function monitor(version: string): Promise<number> {
       const { redis } = store;
       const sensor: Sensor = {
         version,
+        businessId,
+        timeZone: config.timeZone,
+        isDryRun: config.dryRun,
         monitor: running,
         watch: source,
         guard,
-        outbox: outboxWatch,
+        outbox: store.outbox,
+        outboxWatch,
+        arrivals,
+        reports,
         directory,
         directoryRefreshMs: config.directoryRefreshMs,
         sync,
@@ -209,18 +220,21 @@ function interfacesOf(config: Config): readonly string[] {
   ]);
 }
 
-/** Two listeners as one, as far as metrics listen. */
-function bothOf(log: MonitorLog, metrics: Metrics): MonitorListener {
+/** The log and what the status server remembers as one listener. The former alone hears of every refusal in a flood. */
+function allOf(log: MonitorLog, others: readonly MonitorListener[]): MonitorListener {
   return {
     onDecision(report) {
       log.onDecision(report);
-      metrics.onDecision(report);
+      for (const other of others) other.onDecision?.(report);
     },
     onTrouble(error) {
       log.onTrouble(error);
-      metrics.onTrouble();
+      for (const other of others) other.onTrouble?.(error);
     },
-    onEnded: (report) => log.onEnded(report),
+    onEnded(report) {
+      log.onEnded(report);
+      for (const other of others) other.onEnded?.(report);
+    },
     onGivenUp: (report) => log.onGivenUp(report),
     onHeldBack: (guard) => log.onHeldBack(guard),
     onMalformed: (counts) => log.onMalformed(counts),
@@ -234,7 +248,7 @@ async function openStatus(
   metrics: Metrics,
   log: Logger,
 ): Promise<() => Promise<void>> {
-  const { serveStatus } = await import('../status/sensor-status.js');
+  const { serveStatus } = await import('../status/serve-status.js');
   try {
     const server = await serveStatus(sensor, metrics, { host, port, token });
     log.info({ url: server.url }, 'status server listens');

@@ -1,22 +1,29 @@
-// The status of a running sensor: gathers what the stages know, and serves it.
+// A running sensor, and the facts that its stages know about it.
 import type { InterfaceWatch } from '../capture/interface-watch.js';
 import type { Directory } from '../devices/directory.js';
 import type { DirectorySync } from '../devices/directory-sync.js';
 import type { Monitor } from '../monitor.js';
+import type { Outbox } from '../outbox/outbox.js';
 import type { FloodGuard } from '../visits/flood-guard.js';
-import { type HealthFacts, healthOf } from './health.js';
-import { healthRoutes } from './health-routes.js';
-import { type Metrics, metricsRoutes } from './metrics.js';
+import type { Arrivals } from './arrivals.js';
+import type { HealthFacts } from './health.js';
 import type { NexudusWatch } from './nexudus-watch.js';
 import type { OutboxWatch } from './outbox-watch.js';
-import { type StatusServer, startStatusServer } from './server.js';
+import type { ReportStates } from './report-state.js';
 
 export interface Sensor {
   readonly version: string;
+  readonly businessId: number;
+  /** That of the location; null when it is not known. */
+  readonly timeZone: string | null;
+  readonly isDryRun: boolean;
   readonly monitor: Monitor;
-  readonly watch: InterfaceWatch;
+  readonly watch: Pick<InterfaceWatch, 'states'>;
   readonly guard: FloodGuard;
-  readonly outbox: OutboxWatch;
+  readonly outbox: Pick<Outbox, 'list' | 'retry'>;
+  readonly outboxWatch: OutboxWatch;
+  readonly arrivals: Arrivals;
+  readonly reports: ReportStates;
   readonly directory: Directory;
   readonly directoryRefreshMs: number;
   /** Null without a login, as is `nexudus`. */
@@ -29,7 +36,7 @@ export interface Sensor {
 /** What is known now. Takes at most 2 s, when the outbox does not answer. */
 export async function factsAbout(sensor: Sensor): Promise<HealthFacts> {
   const { monitor, guard, directory } = sensor;
-  const outbox = await sensor.outbox.current();
+  const outbox = await sensor.outboxWatch.current();
   const steadyMs = performance.now();
   const readAtMs = sensor.sync?.status().readAtMs ?? null;
   return {
@@ -61,17 +68,4 @@ export async function factsAbout(sensor: Sensor): Promise<HealthFacts> {
       refused: guard.refused,
     },
   };
-}
-
-/** Serves health and metrics. Rejects when the address cannot be listened on. */
-export async function serveStatus(
-  sensor: Sensor,
-  metrics: Metrics,
-  where: { readonly host: string; readonly port: number; readonly token: string | null },
-): Promise<StatusServer> {
-  const facts = () => factsAbout(sensor);
-  return await startStatusServer({
-    ...where,
-    routes: [healthRoutes(async () => healthOf(await facts())), metricsRoutes(metrics, facts, sensor.monitor.counts)],
-  });
 }

@@ -1,15 +1,11 @@
 // The status server: who may ask, and whatever is registered to answer. Routes bring themselves, see StatusRoutes.
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { Access } from './access.js';
+import { isCrossSite } from './cross-site.js';
 
 /** Adds routes. Each needs authorisation unless its `config` says `{ open: true }`. */
 export type StatusRoutes = (server: FastifyInstance, access: Access) => void;
-
-export interface Access {
-  /** Whether this request may see everything: it carries the token, or there is none. */
-  isAuthorised(request: FastifyRequest): boolean;
-}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -32,29 +28,53 @@ export interface StatusServer {
   close(): Promise<void>;
 }
 
+const REQUEST_WITHIN_MS = 10_000;
+const MOST_CONNECTIONS = 200;
+
+/** On every answer. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  // With no-referrer browsers would post forms with `Origin: null`, which looks like another site.
+  'referrer-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+};
+
 /** Starts to answer. Rejects when the address cannot be listened on, with the system's error. */
 export async function startStatusServer({ host, port, token, routes }: StatusServerOptions): Promise<StatusServer> {
   const server = fastify({
     bodyLimit: 16 * 1024,
-    connectionTimeout: 10_000,
-    requestTimeout: 10_000,
+    connectionTimeout: REQUEST_WITHIN_MS,
+    requestTimeout: REQUEST_WITHIN_MS,
     keepAliveTimeout: 5_000,
+    http: { headersTimeout: REQUEST_WITHIN_MS, connectionsCheckingInterval: 1_000 },
     forceCloseConnections: true,
     return503OnClosing: false,
   });
-  const access: Access = { isAuthorised: (request) => token === null || carries(request, token) };
+  server.server.maxConnections = MOST_CONNECTIONS;
+  // Other sites may send text/plain without asking the browser first.
+  server.removeContentTypeParser('text/plain');
+  const access = new Access(token);
 
   server.addHook('onRequest', async (request, reply) => {
-    reply.header('cache-control', 'no-store');
-    reply.header('x-content-type-options', 'nosniff');
+    reply.headers(HEADERS);
     // Without a token only the address protects: a web page whose name was pointed at this machine must not read along.
-    if (token === null && !isOwnName(request.hostname)) {
+    if (access.isOpen && !isOwnName(request.hostname)) {
       return reply.code(403).send({ error: 'ask by IP address or as localhost, or set STATUS_TOKEN' });
     }
-    if (request.routeOptions.config.open === true || access.isAuthorised(request)) return;
-    return reply.code(401).header('www-authenticate', 'Bearer').send({ error: 'STATUS_TOKEN is needed' });
+    if (isCrossSite(request)) return reply.code(403).send({ error: "another site's page may not ask this" });
+    if (access.isAuthorised(request)) return;
+    access.noteRefused(request);
+    if (request.routeOptions.config.open !== true) return refuse(request, reply, access);
   });
-  server.setErrorHandler((_error, _request, reply) => reply.code(500).send({ error: 'unexpected error' }));
+  server.setErrorHandler((error, _request, reply) => {
+    const code = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+    // Whoever asked wrongly may know why; what went wrong inside is nobody's business.
+    if (code >= 400 && code < 500) return reply.code(code).send({ error: (error as Error).message });
+    return reply.code(500).send({ error: 'unexpected error' });
+  });
   server.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
   for (const register of routes) register(server, access);
 
@@ -62,10 +82,13 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
   return { url, close: () => server.close() };
 }
 
-function carries(request: FastifyRequest, token: string): boolean {
-  const [, given = ''] = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '') ?? [];
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(token));
+/** People are sent to the login form. */
+function refuse(request: FastifyRequest, reply: FastifyReply, access: Access): FastifyReply {
+  if (access.isHeldBack(request)) {
+    return reply.code(429).header('retry-after', '60').send({ error: 'too many wrong tokens: wait a minute' });
+  }
+  if (request.method === 'GET' && request.headers.accept?.includes('text/html')) return reply.redirect('/login', 303);
+  return reply.code(401).header('www-authenticate', 'Bearer').send({ error: 'STATUS_TOKEN is needed' });
 }
 
 function isOwnName(hostname: string): boolean {

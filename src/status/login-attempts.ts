@@ -1,0 +1,40 @@
+// Wrong tokens, counted a minute: by address, and over all addresses.
+const PERIOD_MS = 60_000;
+const MOST_BY_ADDRESS = 10;
+const MOST_OVER_ALL = 100;
+/** Past this many addresses the one that was counted first is forgotten; the count over all stays. */
+const MOST_ADDRESSES = 1_000;
+
+interface Count {
+  failures: number;
+  readonly sinceMs: number;
+}
+
+export class LoginAttempts {
+  private readonly byAddress = new Map<string, Count>();
+  private overAll: Count = { failures: 0, sinceMs: 0 };
+
+  isHeldBack(address: string): boolean {
+    return current(this.byAddress.get(address)).failures >= MOST_BY_ADDRESS;
+  }
+
+  areTooMany(): boolean {
+    return current(this.overAll).failures >= MOST_OVER_ALL;
+  }
+
+  failed(address: string): void {
+    this.overAll = current(this.overAll);
+    this.overAll.failures++;
+    const count = current(this.byAddress.get(address));
+    count.failures++;
+    this.byAddress.delete(address);
+    this.byAddress.set(address, count);
+    const [first] = this.byAddress.keys();
+    if (this.byAddress.size > MOST_ADDRESSES && first !== undefined) this.byAddress.delete(first);
+  }
+}
+
+function current(count: Count | undefined): Count {
+  const nowMs = performance.now();
+  return count !== undefined && nowMs - count.sinceMs < PERIOD_MS ? count : { failures: 0, sinceMs: nowMs };
+}

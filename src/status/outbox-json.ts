@@ -1,0 +1,17 @@
+// An entry of the outbox as JSON: what `outbox --json` prints and the status API answers.
+import type { FailedCheckin } from '../nexudus/failed-checkin.js';
+import type { OutboxItem } from '../outbox/outbox.js';
+
+export interface OutboxEntryJson {
+  readonly type: 'entry';
+  readonly id: string;
+  readonly state: OutboxItem['state'];
+  readonly added: string;
+  readonly attempts: number;
+  readonly reason: string | null;
+  readonly failedCheckin: FailedCheckin;
+}
+
+export function outboxEntryJson({ id, state, addedMs, attempts, reason, checkin }: OutboxItem): OutboxEntryJson {
+  return { type: 'entry', id, state, added: new Date(addedMs).toISOString(), attempts, reason, failedCheckin: checkin };
+}

@@ -138,7 +138,12 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
   let isStopping = false;
 
   const tracker = new VisitTracker(
-    { gapMs: settings.gapMs, settleMs: settings.settleMs },
+    // In a replay no other sensor listens: the register need not hear every half minute that a device is still there.
+    {
+      gapMs: settings.gapMs,
+      settleMs: settings.settleMs,
+      ...(time.kind === 'replay' ? { holdMs: settings.gapMs } : {}),
+    },
     {
       onActive(visit) {
         listener.onNews?.(visit);

@@ -44,6 +44,8 @@ export interface ReplaySummary {
   readonly seconds: number;
 }
 
+const LINES_A_WRITE = 100;
+
 /** What a visit began with, as its id has it. */
 function startOf({ startMs, visit }: VisitReport): number {
   return startMs ?? visit.firstMs;
@@ -180,12 +182,18 @@ function print(
   { json, only, posted }: ReplayOptions & { readonly posted: boolean },
 ): void {
   const shown = reports.filter(({ decision }) => only === undefined || decision?.kind === only);
-  const lines = json
-    ? [...shown.map((report) => JSON.stringify(visitJson(report))), JSON.stringify(summary)]
-    : story !== null
-      ? [story.told(reports, posted)]
-      : [replayTable(shown.map(visitJson), summary, terminalOf(process.stdout))];
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  if (json) printJson(shown, summary);
+  else if (story !== null) process.stdout.write(`${story.told(reports, posted)}\n`);
+  else process.stdout.write(`${replayTable(shown.map(visitJson), summary, terminalOf(process.stdout))}\n`);
+}
+
+/** Many lines with each write, but never all of them in memory. */
+function printJson(reports: readonly VisitReport[], summary: ReplaySummary): void {
+  for (let at = 0; at < reports.length; at += LINES_A_WRITE) {
+    const lines = reports.slice(at, at + LINES_A_WRITE).map((report) => `${JSON.stringify(visitJson(report))}\n`);
+    process.stdout.write(lines.join(''));
+  }
+  process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 
 /**

@@ -30,12 +30,12 @@ export class Span {
     this.set(other.bytes, other.start, other.end);
   }
 
-  /** FNV-1a over the bytes: tells cheaply, without making text, whether a fact is the one already known. 0 when empty. */
+  /** FNV-1a over the bytes, signed: tells cheaply, without making text, whether a fact is the one already known. 0 when empty. */
   hash(): number {
     if (this.end === this.start) return 0;
     let hash = 0x811c9dc5;
     for (let i = this.start; i < this.end; i++) hash = Math.imul(hash ^ (this.bytes[i] as number), 0x01000193);
-    return hash >>> 0 || 1;
+    return hash || 1;
   }
 }
 

@@ -13,14 +13,17 @@ export const VENDOR_CLASS_LENGTH = 128;
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]/gu;
 const SPACES = /\p{Zs}+/gu;
 
+const decoder = new TextDecoder();
+
 /**
  * The text in `raw`, at most `longest` code points of it, never half a character; null when nothing visible remains.
  * Invalid UTF-8 becomes U+FFFD, unsafe characters go, any run of spaces becomes one. Markup is left as it is: whoever writes HTML
  * escapes it there.
  */
 export function safeText(raw: Readonly<Span>, longest: number): string | null {
-  // A new decoder in stream mode drops a character that the end of `raw` cuts in two, instead of replacing it.
-  const decoded = new TextDecoder().decode(raw.bytes.subarray(raw.start, raw.end), { stream: true });
+  // In stream mode a character that the end of `raw` cuts in two is kept back, instead of being replaced, and then forgotten.
+  const decoded = decoder.decode(raw.bytes.subarray(raw.start, raw.end), { stream: true });
+  decoder.decode();
   const visible = decoded.replace(UNSAFE, '').replace(SPACES, ' ').trim();
   const text = Array.from(visible).slice(0, longest).join('').trimEnd();
   return text === '' ? null : text;

@@ -30,14 +30,24 @@ export function parseMac(text: string): MacAddress | null {
   return Number.parseInt(lower.replace(/[^0-9a-f]/g, ''), 16);
 }
 
+const OCTETS = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
+
+function write(mac: MacAddress, separator: string): string {
+  const high = Math.floor(mac / 0x1000000);
+  const low = mac % 0x1000000;
+  return [high >> 16, (high >> 8) & 0xff, high & 0xff, low >> 16, (low >> 8) & 0xff, low & 0xff]
+    .map((octet) => OCTETS[octet])
+    .join(separator);
+}
+
 /** Twelve lower-case digits without separators, as used in visit ids and Redis keys. */
 export function macDigits(mac: MacAddress): string {
-  return mac.toString(16).padStart(12, '0');
+  return write(mac, '');
 }
 
 /** `3c:22:fb:00:00:01`, the form this project prints. */
 export function formatMac(mac: MacAddress): string {
-  return macDigits(mac).replace(/..(?=.)/g, '$&:');
+  return write(mac, ':');
 }
 
 /** Whether one device can own this address: not zero, not broadcast, not multicast (IEEE 802, I/G bit clear). */

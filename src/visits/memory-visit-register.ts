@@ -87,8 +87,11 @@ export class MemoryVisitRegister implements VisitRegister {
     };
     const others = device.visits.filter((other) => !touching.includes(other));
     const before = others.filter(({ fromMs }) => fromMs <= lastMs);
-    const kept = [...before, visit, ...others.slice(before.length)];
-    device.visits = kept.filter((other, index) => kept.length - index <= MOST_VISITS || other === visit);
+    const kept = before.concat(visit, others.slice(before.length));
+    device.visits =
+      kept.length <= MOST_VISITS
+        ? kept
+        : kept.filter((other, index) => kept.length - index <= MOST_VISITS || other === visit);
     return visit;
   }
 

@@ -4,13 +4,14 @@ import type { Protocol, Sighting, Span } from '../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
 import type { MacAddress } from '../devices/mac-address.js';
 
-/** A device that stays is forwarded at most this often, unless it shows a new fact. */
+/** By default a device that stays is forwarded at most this often, unless it shows a new fact: two calls of Redis a minute. */
 const HOLD_MS = 30_000;
 /** A device keeps this many addresses of each family; more is no household device but a scan. */
 const MOST_IPS = 8;
 /** A visit's facts are news this many times; after that they are still kept, but wait for the next regular forwarding. */
 const MOST_NEWS = 16;
 
+const NONE: readonly Protocol[] = [];
 const NOT_DUE = Number.POSITIVE_INFINITY;
 
 /** What ties two devices to one owner, most likely. */
@@ -30,7 +31,7 @@ export class Visit {
   lastMs: number;
   sightings = 0;
   // Lists are replaced, never pushed to: a list that grows makes room for seventeen, and nearly all of these stay at one or two.
-  via: readonly Protocol[] = [];
+  via: readonly Protocol[] = NONE;
   ipv4s: readonly number[] = [];
   ipv6s: readonly string[] = [];
   hostname: string | null = null;
@@ -117,6 +118,8 @@ export interface VisitTrackerOptions {
   readonly gapMs: number;
   /** How long a burst's facts are collected before they are forwarded as one, ms. */
   readonly settleMs: number;
+  /** A device that stays is forwarded at most this often, ms; by default 30 s. Never less often than twice in a gap. */
+  readonly holdMs?: number;
 }
 
 /**
@@ -140,7 +143,7 @@ export class VisitTracker {
     private readonly listener: VisitListener,
   ) {
     // A register that hears less often than the gap would take one visit for two.
-    this.holdMs = Math.min(HOLD_MS, options.gapMs / 2);
+    this.holdMs = Math.min(options.holdMs ?? HOLD_MS, options.gapMs / 2);
   }
 
   /** Devices whose visit is open. */
@@ -251,7 +254,7 @@ export class VisitTracker {
   private merge(visit: Visit, sighting: Sighting): boolean {
     let isNews = false;
     if (!visit.via.includes(sighting.via)) {
-      visit.via = visit.via.concat(sighting.via);
+      visit.via = listWith(visit.via, sighting.via);
       isNews = true;
     }
     if (sighting.ipv4 !== 0 && hasRoomFor(visit.ipv4s, sighting.ipv4)) {
@@ -305,6 +308,17 @@ function unindex(index: Map<string, Visit>, identity: string | null, visit: Visi
 
 function differs(fact: Span, knownHash: number): boolean {
   return fact.end > fact.start && fact.hash() !== knownHash;
+}
+
+const protocolLists = new Map<string, readonly Protocol[]>();
+
+/** `list` with one more at its end. There are few such lists, and all visits share them. */
+function listWith(list: readonly Protocol[], protocol: Protocol): readonly Protocol[] {
+  const longer = list.concat(protocol);
+  const shared = protocolLists.get(longer.join());
+  if (shared !== undefined) return shared;
+  protocolLists.set(longer.join(), longer);
+  return longer;
 }
 
 /** Whether an address, or the hash of one, is new to a list that is bounded. */

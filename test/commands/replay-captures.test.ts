@@ -1,0 +1,117 @@
+// The recorded captures, replayed: the visits that are really in them, as tshark and scripts/recording tell, and no others.
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { cli } from './cli.js';
+
+const captures = `${new URL('../captures', import.meta.url).pathname}`;
+
+interface Line {
+  readonly type: string;
+  readonly mac: string;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly sightings: number;
+  readonly decision: string;
+  readonly reason: string;
+  readonly hostname: string | null;
+  readonly vlan: number | null;
+  readonly seconds: number;
+}
+
+async function replayed(name: string, ...options: string[]): Promise<{ visits: Line[]; summary: Line }> {
+  const { stdout, stderr, code } = await cli(['replay', '--json', ...options, `${captures}/${name}`]);
+  expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+  const lines = stdout.split('\n').map((line): Line => JSON.parse(line));
+  const summary = lines.pop();
+  if (summary === undefined) throw new Error('nothing was printed');
+  return { visits: lines, summary };
+}
+
+function expectedVisits(name: string): { mac: string; start: string; end: string; sightings: number }[] {
+  const [, ...rows] = readFileSync(`${captures}/${name}`, 'utf8').trim().split('\n');
+  return rows.map((row) => {
+    const [mac = '', start = '', end = '', sightings] = row.split(',');
+    return { mac, start, end, sightings: Number(sightings) };
+  });
+}
+
+/** Whole seconds, as the lists have them. */
+const second = (iso: string) => `${iso.slice(0, 19)}Z`;
+
+test('three days of frames are replayed into exactly the real visits, by event time', async () => {
+  const { visits } = await replayed('three-days.pcap');
+  const found = visits.map(({ mac, firstSeen, lastSeen, sightings }) => ({
+    mac,
+    start: second(firstSeen),
+    end: second(lastSeen),
+    sightings,
+  }));
+  const order = (a: { mac: string; start: string }, b: { mac: string; start: string }) =>
+    a.start + a.mac < b.start + b.mac ? -1 : 1;
+  expect(found.sort(order)).toEqual(expectedVisits('three-days-visits.csv').sort(order));
+});
+
+test('the morning has each of its visits to the minute, and nobody else', async () => {
+  const { visits } = await replayed('morning.pcap');
+  const minutes = (start: string, end: string) => `${start.slice(0, 16)} ${end.slice(0, 16)}`;
+  const found = visits.map(({ mac, firstSeen, lastSeen }) => `${mac} ${minutes(firstSeen, lastSeen)}`);
+  const expected = expectedVisits('morning-visits.csv').map(({ mac, start, end }) => `${mac} ${minutes(start, end)}`);
+  expect(found.sort()).toEqual(expected.sort());
+});
+
+test('in the morning the router is never a visitor, and who is registered is recognised at each visit', async () => {
+  const { visits } = await replayed('morning.pcap', '--known', `${captures}/morning-known.csv`);
+  expect(visits.filter(({ mac }) => mac === '18:fd:74:20:00:01')).toMatchObject([{ decision: 'ignored' }]);
+  const known = readFileSync(`${captures}/morning-known.csv`, 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.slice(0, 17));
+  for (const visit of visits) {
+    if (visit.mac === '18:fd:74:20:00:01') continue;
+    expect(visit.decision, visit.mac).toBe(known.includes(visit.mac) ? 'recognised' : 'unrecognised');
+  }
+});
+
+test.each([
+  'udhcpc-join.pcap',
+  'udhcpc-join-nanoseconds.pcap',
+  'udhcpc-join-big-endian.pcap',
+  'udhcpc-join.pcapng',
+  'cooked-v1.pcap',
+  'cooked-v2.pcap',
+])('%s shows the device that joins, with the name it gives', async (name) => {
+  const { visits } = await replayed(name);
+  expect(visits.filter(({ decision }) => decision === 'unrecognised')).toMatchObject([
+    { mac: '3c:22:fb:4a:11:02', hostname: 'Annas-MacBook-Pro' },
+  ]);
+});
+
+test.each([
+  ['vlan-join.pcap', 20],
+  ['qinq-join.pcap', 100],
+])('%s shows the VLAN of the device: %i', async (name, vlan) => {
+  const { visits } = await replayed(name);
+  expect(visits.filter(({ decision }) => decision === 'unrecognised')).toMatchObject([
+    { mac: '3c:22:fb:4a:11:02', vlan },
+  ]);
+});
+
+test('both interfaces of one pcapng file are seen', async () => {
+  const { visits } = await replayed('two-interfaces.pcapng');
+  const macs = visits.map(({ mac }) => mac);
+  expect(macs).toEqual(expect.arrayContaining(['3c:22:fb:4a:11:02', '3c:58:c2:91:5e:10']));
+});
+
+test('a device that joins by IPv6 is seen; without IPv6 it is not', async () => {
+  const { visits } = await replayed('ipv6-join.pcap');
+  expect(visits.map(({ mac }) => mac)).toContain('3c:58:c2:91:5e:10');
+  const { stdout } = await cli(['replay', '--json', `${captures}/ipv6-join.pcap`], { CAPTURE_IPV6: 'false' });
+  expect(stdout.split('\n')).toHaveLength(1);
+});
+
+test('a device behind a DHCP relay is told by its chaddr, not by the relay', async () => {
+  const { visits } = await replayed('relay.pcap');
+  const macs = visits.filter(({ decision }) => decision === 'unrecognised').map(({ mac }) => mac);
+  expect(macs).toContain('3c:22:fb:4a:11:02');
+});

@@ -172,24 +172,19 @@ class Opening {
  * @throws CaptureError when the interface cannot be captured on.
  */
 export function captureLive(name: string, options: LiveCaptureOptions, onFrame: FrameHandler): LiveCapture {
-  let opening: Opening | null = open(name, options);
+  let opening: Opening | null = open();
   let reopening: NodeJS.Timeout | undefined;
   let isAlive = true;
   let brokenOff = 0;
   /** Sums of the openings that are closed. */
   const past = { received: 0, dropped: 0 };
 
-  function read({ opening, linkType }: { opening: Opening; linkType: LinkType }): Opening {
-    opening.read(linkType, onFrame, breakOff);
-    return opening;
-  }
-
   function breakOff(): void {
     brokenOff++;
     closeOpening();
     reopening = setTimeout(() => {
       try {
-        opening = open(name, options);
+        opening = open();
       } catch {
         isAlive = false;
       }
@@ -205,8 +200,10 @@ export function captureLive(name: string, options: LiveCaptureOptions, onFrame: 
     opening = null;
   }
 
-  function open(name: string, options: LiveCaptureOptions): Opening {
-    return read(openWithFilter(name, options));
+  function open(): Opening {
+    const { opening, linkType } = openWithFilter(name, options);
+    opening.read(linkType, onFrame, breakOff);
+    return opening;
   }
 
   return {

@@ -19,7 +19,7 @@ interface Row {
   readonly advice: string;
 }
 
-/** Prints a table, or JSON. Answers 0. */
+/** Prints a table, or one JSON object a line. Answers 0. */
 export function interfaces({ json }: { json: boolean }): number {
   const route = defaultRoute()?.interfaceName ?? null;
   const all = listInterfaces();
@@ -40,7 +40,7 @@ export function interfaces({ json }: { json: boolean }): number {
       advice: adviceOn(one, one === best, route, permitted),
     };
   });
-  if (json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  if (json) process.stdout.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   else {
     const word = (value: boolean | null) => (value === null ? '?' : value ? 'yes' : 'no');
     printTable(

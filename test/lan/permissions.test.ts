@@ -74,7 +74,8 @@ test('interfaces are listed with what speaks for and against each', async () => 
   await sensor.run('ip', ['link', 'set', 'tun0', 'up']);
   const list = async (...privileges: string[]) => {
     const output = await sensor.run('setpriv', [...privileges, '--', 'node', cli, 'interfaces', '--json']);
-    return JSON.parse(output) as { name: string; capture: boolean | null; recommended: boolean; advice: string }[];
+    type Row = { name: string; capture: boolean | null; recommended: boolean; advice: string };
+    return output.split('\n').map((line) => JSON.parse(line) as Row);
   };
   const rows = await list('--bounding-set', '+net_raw');
   expect(rows.map(({ name, capture, recommended }) => [name, capture, recommended])).toEqual([

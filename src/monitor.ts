@@ -72,6 +72,8 @@ export interface MonitorListener {
   onGivenUp?(report: VisitReport): void;
   /** A frame could not be decoded. May be called for every frame of an attack. */
   onMalformed?(counts: MonitorCounts): void;
+  /** A device is to be forgotten. */
+  onForget?(mac: MacAddress): void;
   /** A new device was not let in, see FloodGuard. May be called a million times a minute. */
   onHeldBack?(guard: FloodGuard): void;
 }
@@ -104,6 +106,8 @@ export interface Monitor {
   /** Whether the register or the outbox could not be reached for some of them. */
   isFailing(): boolean;
   reportOf(visit: Visit): VisitReport | undefined;
+  /** Drops what is known of a device, news that are not handed over included. */
+  forget(mac: MacAddress): void;
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void;
   stop(): void;
@@ -369,6 +373,15 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     waiting: () => unsettled.size,
     isFailing: () => [...unsettled].some(({ failed }) => failed),
     reportOf: (visit) => cases.get(visit),
+    forget(mac) {
+      tracker.forget(mac);
+      for (const one of [...cases.values()]) {
+        if (one.visit.mac !== mac) continue;
+        cases.delete(one.visit);
+        unsettled.delete(one);
+      }
+      listener.onForget?.(mac);
+    },
     directoryLoaded() {
       for (const one of [...unsettled]) if (!one.busy) enter(one);
     },

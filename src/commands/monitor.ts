@@ -10,7 +10,7 @@ import { Directory } from '../devices/directory.js';
 import { DirectorySnapshot } from '../devices/directory-snapshot.js';
 import { DirectorySync } from '../devices/directory-sync.js';
 import { Infrastructure } from '../devices/infrastructure.js';
-import { createLogger, type Logger } from '../log.js';
+import { createLogger, type Logger, textForLog } from '../log.js';
 import { type Monitor, type MonitorListener, type MonitorSettings, runMonitor } from '../monitor.js';
 import { createNexudusClient, type NexudusClient, type NexudusObserver } from '../nexudus/client.js';
 import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
@@ -26,6 +26,7 @@ import { OutboxWatch } from '../status/outbox-watch.js';
 import { ReportStates } from '../status/report-state.js';
 import type { Sensor } from '../status/sensor-status.js';
 import { FloodGuard } from '../visits/flood-guard.js';
+import { onForget } from '../visits/forget-channel.js';
 import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
 import { RedisVisitRegister } from '../visits/redis-visit-register.js';
 import type { VisitRegister } from '../visits/visit-register.js';
@@ -35,7 +36,7 @@ const REDIS_READY_WITHIN_MS = 5_000;
 /** With what the pipeline takes to hand over (see monitor.ts) less than the 10 s that supervisors grant. */
 const DELIVERY_STOPS_WITHIN_MS = 3_000;
 const CLOSES_WITHIN_MS = 4_500;
-const CLEAN_EVERY_MS = 3_600_000;
+const LONGEST_BETWEEN_CLEANINGS_MS = 3_600_000;
 /** A wall clock that is this far from where steady time says it should be was set. */
 const CLOCK_JUMP_MS = 2_000;
 const LOOK_AT_CLOCK_EVERY_MS = 10_000;
@@ -70,7 +71,7 @@ export async function monitor(version: string): Promise<number> {
   const log = await createLogger(config.logLevel);
   const listener = new MonitorLog(log, config.logMacs);
   const closing = new Closing();
-  endOnUnexpected(log);
+  endOnUnexpected(log, config.logMacs);
   // Until the pipeline runs there is nothing to hand over.
   let stop: () => void = () => process.exit(0);
   onSignals(log, () => stop());
@@ -171,6 +172,13 @@ export async function monitor(version: string): Promise<number> {
       };
       closing.add(await openStatus(config, sensor, metrics, log));
     }
+    if (store.redis !== null) {
+      const subscriber = store.redis.duplicate({ enableOfflineQueue: true });
+      // The connection that it doubles says when Redis is away.
+      subscriber.on('error', () => {});
+      onForget(subscriber, (mac) => running.forget(mac));
+      closing.add(() => subscriber.disconnect());
+    }
     log.info({ interfaces, businessId, dryRun: config.dryRun, redis: config.redisUrl !== null }, 'monitor started');
     await running.finished;
   } finally {
@@ -234,6 +242,9 @@ function allOf(log: MonitorLog, others: readonly MonitorListener[]): MonitorList
     onEnded(report) {
       log.onEnded(report);
       for (const other of others) other.onEnded?.(report);
+    },
+    onForget(mac) {
+      for (const other of others) other.onForget?.(mac);
     },
     onGivenUp: (report) => log.onGivenUp(report),
     onHeldBack: (guard) => log.onHeldBack(guard),
@@ -325,7 +336,11 @@ async function openStore(config: Config, businessId: number, log: Logger, closin
   });
   const outbox = new RedisOutbox(deliveryRedis, { retentionMs: config.retentionMs });
   closing.add(() => within(1_000, outbox.close()));
-  const clean = setInterval(() => void outbox.clean(config.retentionMs).catch(() => {}), CLEAN_EVERY_MS);
+  // What is older than the retention outlives it by a twenty-fourth at most.
+  const clean = setInterval(
+    () => void outbox.clean(config.retentionMs).catch(() => {}),
+    Math.min(LONGEST_BETWEEN_CLEANINGS_MS, config.retentionMs / 24),
+  );
   closing.add(() => clearInterval(clean));
   return {
     redis,
@@ -388,9 +403,12 @@ function onSignals(log: Logger, stop: () => void): void {
 }
 
 /** No half-dead state: what nobody expected ends the process, and the supervisor starts it again. */
-function endOnUnexpected(log: Logger): void {
+function endOnUnexpected(log: Logger, logMacs: Config['logMacs']): void {
   const end = (error: unknown) => {
-    log.fatal({ cause: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'unexpected error');
+    const text = (full: string) => textForLog(full, logMacs);
+    log.fatal({ cause: text(error instanceof Error ? error.message : String(error)) }, 'unexpected error');
+    // For whoever develops this, not for operators.
+    if (error instanceof Error) log.debug({ stack: text(error.stack ?? '') }, 'where it happened');
     process.exit(1);
   };
   process.on('uncaughtException', end);

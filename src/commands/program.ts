@@ -28,7 +28,7 @@ export async function run(argv: readonly string[], version: string): Promise<num
   program
     .command('interfaces')
     .description('list the network interfaces, and which one to listen on')
-    .option('--json', 'print JSON', false)
+    .option('--json', 'print one JSON object a line', false)
     .action(async (options: { json: boolean }) => {
       exitCode = (await import('./interfaces.js')).interfaces(options);
     });
@@ -97,6 +97,14 @@ export async function run(argv: readonly string[], version: string): Promise<num
     .argument('<id>', 'ID of the entry')
     .action(async (id: string) => {
       exitCode = await (await import('./outbox.js')).outboxDrop(id);
+    });
+
+  program
+    .command('forget')
+    .description('remove a device everywhere it is kept outside Nexudus')
+    .argument('<mac>', 'its MAC address', macOf)
+    .action(async (mac: MacAddress) => {
+      exitCode = await (await import('./forget.js')).forget(mac);
     });
 
   program

@@ -2,6 +2,7 @@
 // Nexudus limits an account and not a location.
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { type MacAddress, macDigits } from '../devices/mac-address.js';
 import type { FailedCheckin } from '../nexudus/failed-checkin.js';
 import {
   type Deliver,
@@ -19,6 +20,7 @@ import {
 /** The braces keep all keys of the queue in one slot of a Redis Cluster. */
 const PREFIX = '{nwm:outbox}';
 const QUEUE = 'failed-checkins';
+const EVENTS = `${PREFIX}:${QUEUE}:events`;
 /**
  * Longer than the longest try (see the client's timeouts): a sensor that lost Redis has given up its post before another
  * takes the entry over.
@@ -37,12 +39,14 @@ export interface RedisOutboxOptions {
 
 export class RedisOutbox implements Outbox {
   private readonly queue: Queue<OutboxEntry>;
+  private readonly redis: Redis;
 
   /**
    * `redis` stays the caller's: `close` does not end it. It must wait for Redis while that is away (`delivering`): a queue
    * whose first command fails stays broken for ever.
    */
   constructor(redis: Redis, options: RedisOutboxOptions) {
+    this.redis = redis;
     const keep = { age: Math.ceil(options.retentionMs / 1_000) };
     this.queue = new Queue<OutboxEntry>(QUEUE, {
       connection: redis,
@@ -121,6 +125,29 @@ export class RedisOutbox implements Outbox {
   async clean(retentionMs: number): Promise<void> {
     await this.queue.clean(retentionMs, 10_000, 'completed');
     await this.queue.clean(retentionMs, 10_000, 'failed');
+    // BullMQ's own log of what happened names the entries, and thereby the devices.
+    await this.redis.xtrim(EVENTS, 'MINID', Date.now() - retentionMs);
+  }
+
+  /** Removes every entry of a device, delivered ones too. What is being delivered cannot be removed: it counts as busy. */
+  async forget(mac: MacAddress): Promise<{ removed: number; busy: number }> {
+    let removed = 0;
+    let busy = 0;
+    const jobs = await this.queue.getJobs(['wait', 'delayed', 'completed', 'failed', 'active']);
+    for (const job of jobs) {
+      // A job that is removed meanwhile is listed as undefined.
+      if (job?.data.mac !== mac) continue;
+      try {
+        await job.remove();
+        removed++;
+      } catch {
+        busy++;
+      }
+    }
+    const events = await this.redis.xrange(EVENTS, '-', '+');
+    for (const [id, fields] of events)
+      if (fields.some((field) => field.includes(macDigits(mac)))) await this.redis.xdel(EVENTS, id);
+    return { removed, busy };
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 // What became of a visit's failed check-in, as far as this sensor knows: told by its own deliveries and by what lies in the outbox.
+import { type MacAddress, macDigits } from '../devices/mac-address.js';
 import type { MonitorListener, VisitReport } from '../monitor.js';
 import type { OutboxEntry, OutboxItem, Outcome } from '../outbox/outbox.js';
 import { visitId } from '../visits/visit-register.js';
@@ -69,6 +70,10 @@ export class ReportStates implements MonitorListener {
 
   onEnded({ visit, startMs }: VisitReport): void {
     if (startMs !== null) this.deliveries.delete(visitId(this.options.businessId, visit.mac, startMs));
+  }
+
+  onForget(mac: MacAddress): void {
+    for (const id of this.deliveries.keys()) if (id.includes(`-${macDigits(mac)}-`)) this.deliveries.delete(id);
   }
 
   /** `listing` is null when the outbox does not answer. */

@@ -86,6 +86,11 @@ export class Deployment {
     return Array.isArray(parsed) ? (parsed as ReceivedCheckin[]) : [];
   }
 
+  /** Runs another command of ours with the monitor's settings; resolves with what it prints. */
+  command(...args: readonly string[]): Promise<string> {
+    return this.sensor.run('node', [cli, ...args], { env: this.environment() });
+  }
+
   /** Arms a fault of the sandbox. */
   async fault(fault: object): Promise<void> {
     await this.ask('POST', '/sandbox/faults', fault);

@@ -1,0 +1,45 @@
+// `wifi-monitor forget MAC`: removes a device everywhere this project keeps it.
+import type { Redis } from 'ioredis';
+import { ConfigError, readConfig } from '../config.js';
+import { formatMac, type MacAddress, macDigits } from '../devices/mac-address.js';
+import { RedisOutbox } from '../outbox/redis-outbox.js';
+import { withRedis } from '../redis-connection.js';
+import { tellToForget } from '../visits/forget-channel.js';
+
+/** Answers 0, or 1 when a check-in of the device is being delivered at this moment. @throws ConfigError */
+export async function forget(mac: MacAddress): Promise<number> {
+  const { redisUrl, retentionMs } = readConfig(process.env, { nexudus: false });
+  if (redisUrl === null) {
+    throw new ConfigError([
+      'REDIS_URL: must be set: without Redis nothing is kept but in the running monitor, which forgets on restart',
+    ]);
+  }
+  return withRedis(redisUrl, async (redis) => {
+    // First those who could write it anew.
+    const monitors = await tellToForget(redis, mac);
+    const visits = await forgetVisits(redis, mac);
+    const outbox = new RedisOutbox(redis, { retentionMs });
+    const entries = await outbox.forget(mac).finally(() => outbox.close());
+    process.stdout.write(
+      `${formatMac(mac)}: ${monitors} running monitors told, visits of ${visits} locations and ${entries.removed} check-ins removed.\n` +
+        'Failed check-ins that were posted, and the registration if there is one, are in Nexudus: remove them there.\n',
+    );
+    if (entries.busy === 0) return 0;
+    process.stderr.write(
+      'wifi-monitor: a check-in of this device is being delivered right now: run this again in a minute\n',
+    );
+    return 1;
+  });
+}
+
+/** Removes the device's visits at every location on this Redis. Answers at how many it had any. */
+async function forgetVisits(redis: Redis, mac: MacAddress): Promise<number> {
+  let removed = 0;
+  let cursor = '0';
+  do {
+    const [next, keys] = await redis.scan(cursor, 'MATCH', `{nwm:*}:visits:${macDigits(mac)}`, 'COUNT', 1_000);
+    cursor = next;
+    for (const key of keys) removed += await redis.del(key);
+  } while (cursor !== '0');
+  return removed;
+}

@@ -1,0 +1,156 @@
+// MAC addresses and names are personal data: what logs may show of them, and that a device can be forgotten.
+import { Redis } from 'ioredis';
+import { afterEach, expect, test } from 'vitest';
+import { Deployment } from './deployment.js';
+import { Lan } from './lan.js';
+
+const PASSWORD = 's3cret & "quoted" pass';
+const STATUS_TOKEN = 'status-token-0123456789';
+const VISITOR = '3c:22:fb:ab:cd:56';
+const REFUSED = '3c:22:fb:ab:ce:57';
+const KNOWN = '3c:22:fb:ab:cf:58';
+const SEED = {
+  accounts: [{ username: 'admin@example.com', password: PASSWORD }],
+  users: [{ Id: 1, FullName: 'Carla Coworker', Active: true, Devices: KNOWN }],
+  coworkers: [{ Id: 11, UserId: 1, FullName: 'Carla Coworker', Active: true, Archived: false }],
+};
+
+let lan: Lan | undefined;
+let deployment: Deployment | undefined;
+
+afterEach(async () => {
+  await deployment?.stop();
+  await lan?.close();
+  lan = undefined;
+  deployment = undefined;
+});
+
+/** Every way in which an address may be written. */
+function notations(mac: string): string[] {
+  const digits = mac.replaceAll(':', '');
+  return [
+    mac,
+    mac.replaceAll(':', '-'),
+    digits,
+    digits.replace(/(....)(?=.)/g, '$1.'),
+    `${Number.parseInt(digits, 16)}`,
+  ];
+}
+
+test.each(['trace', 'info'])(
+  'at level %s the log shows no address, no person and no secret',
+  { timeout: 60_000 },
+  async (level) => {
+    lan = await Lan.create();
+    deployment = await Deployment.start(lan, await lan.sensor(), SEED);
+    const monitor = deployment.start({
+      NEXUDUS_PASSWORD: PASSWORD,
+      STATUS_TOKEN,
+      STATUS_PORT: '9467',
+      LOG_LEVEL: level,
+      LOG_MACS: 'masked',
+    });
+    await monitor.waitForLine(/directory read from Nexudus/);
+    const join = async (mac: string, hostname: string) => (await lan?.client({ mac, hostname }))?.lease();
+    await join(VISITOR, 'visitors-laptop');
+    await join(KNOWN, 'carlas-laptop');
+    await deployment.received(VISITOR);
+    const body = { Message: `${REFUSED.toUpperCase()} (${REFUSED.replaceAll(':', '')}) is not welcome` };
+    await deployment.fault({
+      method: 'POST',
+      path: '/api/spaces/failedcheckins',
+      action: { kind: 'answer', status: 400, body },
+    });
+    await join(REFUSED, 'refused-laptop');
+    await monitor.waitForLine(/Nexudus refuses this failed check-in/);
+    await monitor.waitForLine(/"decision":"recognised"/);
+    await deployment.redis.restart();
+    expect((await monitor.stop()).code).toBe(0);
+
+    const text = monitor.lines.join('\n');
+    for (const mac of [VISITOR, REFUSED, KNOWN]) {
+      for (const form of notations(mac)) expect(text.toLowerCase(), form).not.toContain(form);
+    }
+    expect(text).toContain('3c:22:fb:**:**:56');
+    const secrets = [PASSWORD, JSON.stringify(PASSWORD).slice(1, -1), encodeURIComponent(PASSWORD), STATUS_TOKEN];
+    for (const secret of [...secrets, 'Carla']) expect(text, secret).not.toContain(secret);
+    // Host names are there to debug only.
+    expect(text.includes('visitors-laptop')).toBe(level === 'trace');
+    // Every line is JSON, and none is a stack trace.
+    for (const line of monitor.stdout) expect(() => JSON.parse(line)).not.toThrow();
+    expect(text).not.toMatch(/\bat \S+ \(.*:\d+:\d+\)/);
+  },
+);
+
+test('LOG_MACS=full shows addresses in full, to debug', { timeout: 60_000 }, async () => {
+  lan = await Lan.create();
+  deployment = await Deployment.start(lan, await lan.sensor());
+  const monitor = await deployment.monitor({ LOG_MACS: 'full' });
+  await (await lan.client({ mac: VISITOR })).lease();
+  await monitor.waitForLine(new RegExp(`"mac":"${VISITOR}"`));
+});
+
+test('forget removes a device everywhere it is kept, also from the memory of the monitor that runs', {
+  timeout: 60_000,
+}, async () => {
+  lan = await Lan.create();
+  deployment = await Deployment.start(lan, await lan.sensor());
+  const { redis: server } = deployment;
+  const monitor = await deployment.monitor();
+  const redis = new Redis(server.socketPath);
+  try {
+    await deployment.fault({
+      method: 'POST',
+      path: '/api/spaces/failedcheckins',
+      action: { kind: 'answer', status: 400, body: { Message: 'no' } },
+    });
+    const refused = await lan.client({ mac: REFUSED, hostname: 'refused-laptop' });
+    await refused.lease();
+    await monitor.waitForLine(/Nexudus refuses this failed check-in/);
+    const visitor = await lan.client({ mac: VISITOR, hostname: 'visitors-laptop' });
+    await visitor.lease();
+    await deployment.received(VISITOR);
+    for (const mac of [VISITOR, REFUSED]) expect(traces(mac, await contents(redis)).length).toBeGreaterThan(0);
+    // Gone, so that they do not announce themselves anew.
+    await Promise.all([refused.disconnect(), visitor.disconnect()]);
+
+    for (const mac of [VISITOR, REFUSED]) {
+      const told = await deployment.command('forget', mac.toUpperCase());
+      expect(told).toMatch(/1 running monitors told, visits of 1 locations and 1 check-ins removed/);
+    }
+    for (const mac of [VISITOR, REFUSED]) expect(traces(mac, await contents(redis))).toEqual([]);
+
+    // The monitor does not write it anew when it stops, because it has forgotten, too.
+    expect((await monitor.stop()).code).toBe(0);
+    for (const mac of [VISITOR, REFUSED]) expect(traces(mac, await contents(redis))).toEqual([]);
+  } finally {
+    await redis.quit();
+  }
+});
+
+/** Everything in Redis as text: each key with what is in it. */
+async function contents(redis: Redis): Promise<string[]> {
+  const keys = await redis.keys('*');
+  return Promise.all(
+    keys.map(async (key) => {
+      const type = await redis.type(key);
+      const value =
+        type === 'string'
+          ? await redis.get(key)
+          : type === 'hash'
+            ? await redis.hgetall(key)
+            : type === 'list'
+              ? await redis.lrange(key, 0, -1)
+              : type === 'stream'
+                ? await redis.xrange(key, '-', '+')
+                : type === 'zset'
+                  ? await redis.zrange(key, 0, '-1')
+                  : await redis.smembers(key);
+      return `${key} ${JSON.stringify(value)}`;
+    }),
+  );
+}
+
+function traces(mac: string, dumps: readonly string[]): string[] {
+  return dumps.filter((dump) => notations(mac).some((form) => dump.toLowerCase().includes(form)));
+}

@@ -294,7 +294,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
         ip: ipv4 === 0 ? (visit.ipv6s.at(-1) ?? null) : formatIpv4(ipv4),
         via: visit.via,
         ...(owner?.kind === 'coworker'
-          ? { inactive: { coworkerId: owner.id, name: owner.name, reason: decision.reason } }
+          ? { inactive: { coworkerId: owner.id, name: owner.name, reason: `account ${owner.status}` } }
           : {}),
       },
       settings.timeZone,

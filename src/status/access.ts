@@ -35,17 +35,18 @@ export class Access {
   isAuthorised(asker: Asker): boolean {
     if (this.token === null || this.hasSession(asker)) return true;
     const given = bearerOf(asker);
-    return given !== null && !this.isHeldBack(asker) && isSame(given, this.token);
+    return given !== null && !this.attempts.isHeldBack(asker.ip) && isSame(given, this.token);
   }
 
-  /** Whether too many wrong tokens came from there lately: not even the right one is taken then. */
-  isHeldBack({ ip }: Asker): boolean {
-    return this.attempts.isHeldBack(ip);
-  }
-
-  /** To be called once for each request that is not authorised: guessing must not be quicker by header than by form. */
-  noteRefused(asker: Asker): void {
-    if (bearerOf(asker) !== null) this.attempts.failed(asker.ip);
+  /**
+   * Why a request is not authorised. To be asked once for each, because wrong tokens are counted: guessing must not be quicker by
+   * header than by form. After too many of them from one address not even the right one is taken there.
+   */
+  refuse(asker: Asker): 'unknown' | 'too-many' {
+    if (bearerOf(asker) === null) return 'unknown';
+    if (this.attempts.isHeldBack(asker.ip)) return 'too-many';
+    this.attempts.failed(asker.ip);
+    return 'unknown';
   }
 
   /** Begins a session for whoever gives the token. */

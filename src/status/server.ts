@@ -66,8 +66,8 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
     }
     if (isCrossSite(request)) return reply.code(403).send({ error: "another site's page may not ask this" });
     if (access.isAuthorised(request)) return;
-    access.noteRefused(request);
-    if (request.routeOptions.config.open !== true) return refuse(request, reply, access);
+    const why = access.refuse(request);
+    if (request.routeOptions.config.open !== true) return refuse(request, reply, why);
   });
   server.setErrorHandler((error, _request, reply) => {
     const code = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
@@ -83,8 +83,8 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
 }
 
 /** People are sent to the login form. */
-function refuse(request: FastifyRequest, reply: FastifyReply, access: Access): FastifyReply {
-  if (access.isHeldBack(request)) {
+function refuse(request: FastifyRequest, reply: FastifyReply, why: ReturnType<Access['refuse']>): FastifyReply {
+  if (why === 'too-many') {
     return reply.code(429).header('retry-after', '60').send({ error: 'too many wrong tokens: wait a minute' });
   }
   if (request.method === 'GET' && request.headers.accept?.includes('text/html')) return reply.redirect('/login', 303);

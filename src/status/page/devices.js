@@ -36,7 +36,7 @@ const COLUMNS = [
   },
   { id: 'vendor', title: 'Vendor', by: (device) => device.vendor?.toLowerCase() ?? null },
   { id: 'address', title: 'Address', by: (device) => ipOrder(device.ips.at(-1)) },
-  { id: 'since', title: 'Here since', by: (device) => -device.firstMs, isDown: true },
+  { id: 'since', title: 'Since', by: (device) => -device.firstMs, isDown: true },
   { id: 'seen', title: 'Last seen', by: (device) => -device.lastMs, isDown: true },
   { id: 'decision', title: 'Decision', by: (device) => DECISION_ORDER.indexOf(device.decision) },
   { id: 'report', title: 'Report', by: (device) => REPORT_ORDER.indexOf(device.report.state) },
@@ -46,7 +46,7 @@ const TILES = [
   { id: 'all', title: 'here now' },
   { id: 'unrecognised', title: 'unrecognised' },
   { id: 'recognised', title: 'recognised' },
-  { id: 'ignored', title: 'ignored equipment' },
+  { id: 'ignored', title: 'ignored' },
   { id: 'pending', title: 'not decided yet' },
 ];
 
@@ -189,6 +189,7 @@ export class Devices {
       const { show } = tile.dataset;
       tile.hidden = show === 'pending' && counts.pending === 0 && this.#shown !== 'pending';
       tile.setAttribute('aria-pressed', `${show === this.#shown}`);
+      tile.classList.toggle('none', counts[show] === 0);
       setText(tile.firstElementChild, numberWords(counts[show]));
     }
   }

@@ -7,7 +7,12 @@ export function showHealth(health) {
   const { status, reasons, capture } = health;
   const listening = capture.filter(({ state }) => state === 'capturing').map((one) => one.interface);
   if (status === 'ok') verdict('ok', `All is well. Listening on ${listening.join(', ')}.`, []);
-  else verdict('degraded', listening.length === 0 ? 'It is not listening.' : 'Somebody should look at this.', reasons);
+  else
+    verdict(
+      'degraded',
+      listening.length === 0 ? 'Not listening.' : 'Listening, but something needs attention.',
+      reasons,
+    );
   showFacts(health);
 }
 
@@ -39,23 +44,23 @@ function showFacts({ capture, nexudus, redis, directory }) {
     const age = one.lastFrameAgeSeconds;
     const last = age === null ? 'no frame yet' : `last frame ${agoOrNow(age)}`;
     const isWell = one.state === 'capturing' && !one.silent;
-    return [one.interface, isWell, `${STATES[one.state]}, ${last}`];
+    return [one.interface, isWell ? 'ok' : 'bad', `${STATES[one.state]}, ${last}`];
   });
-  if (nexudus === null) facts.push(['Nexudus', true, 'not used: no login is set']);
-  else if (nexudus.failures.length > 0) facts.push(['Nexudus', false, nexudus.failures[0]]);
-  else if (nexudus.lastSuccessAgeSeconds === null) facts.push(['Nexudus', true, 'not asked yet']);
-  else facts.push(['Nexudus', true, `answered ${agoOrNow(nexudus.lastSuccessAgeSeconds)}`]);
+  if (nexudus === null) facts.push(['Nexudus', 'none', 'not used: no login is set']);
+  else if (nexudus.failures.length > 0) facts.push(['Nexudus', 'bad', nexudus.failures[0]]);
+  else if (nexudus.lastSuccessAgeSeconds === null) facts.push(['Nexudus', 'none', 'not asked yet']);
+  else facts.push(['Nexudus', 'ok', `answered ${agoOrNow(nexudus.lastSuccessAgeSeconds)}`]);
   const read = directory.ageSeconds === null ? '' : `, read ${agoOrNow(directory.ageSeconds)}`;
   facts.push([
     'Directory',
-    directory.loaded,
+    directory.loaded ? 'ok' : 'bad',
     directory.loaded ? `${countWords(directory.devices, 'known device')}${read}` : 'not read yet',
   ]);
-  if (redis === null) facts.push(['Redis', true, 'not used: what is kept is lost at a restart']);
-  else facts.push(['Redis', redis.reachable, redis.reachable ? 'reachable' : 'does not answer']);
+  if (redis === null) facts.push(['Redis', 'none', 'not used: a restart forgets']);
+  else facts.push(['Redis', redis.reachable ? 'ok' : 'bad', redis.reachable ? 'reachable' : 'does not answer']);
   fill(
     byId('facts'),
-    facts.map(([name, isWell, words]) => [name, words, isWell ? 'ok' : 'bad']),
+    facts.map(([name, state, words]) => [name, words, state]),
   );
 }
 

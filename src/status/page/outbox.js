@@ -36,7 +36,7 @@ function sentence(outbox) {
   if (outbox === null) return 'The outbox does not answer. What was found out meanwhile waits in memory.';
   const { waiting, delayed, active, failed } = outbox.counts;
   const onTheWay = waiting + delayed + active;
-  if (onTheWay + failed === 0) return 'Nothing waits: Nexudus has everything that was to be reported.';
+  if (onTheWay + failed === 0) return 'Nothing waits. Whatever was to be reported has gone to Nexudus.';
   const parts = [];
   if (failed > 0)
     parts.push(`${countWords(failed, 'failed check-in was', 'failed check-ins were')} refused by Nexudus.`);

@@ -2,20 +2,13 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
-import { Directory } from '../../src/devices/directory.js';
-import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
-import { Infrastructure } from '../../src/devices/infrastructure.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
-import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
-import type { Deliverer, OutboxEntry, Outcome } from '../../src/outbox/outbox.js';
+import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
-import { visitId } from '../../src/visits/visit-register.js';
 import { freePort, type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../run-process.js';
-
-const START = Date.parse('2026-03-02T09:00:00Z');
-const PATIENCE = { firstPauseMs: 20, longestPauseMs: 100, loginPauseMs: 50, directoryPauseMs: 20 };
+import { emptyDirectory, entryFor, LOGIN, PATIENCE, rulesOf } from './entries.js';
 
 let server: RedisServer;
 let sandbox: Sandbox | undefined;
@@ -31,29 +24,6 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-function entryFor(number: number): OutboxEntry {
-  const mac = 0xda0000000000 + number;
-  const startMs = START + number * 1_000;
-  const report = {
-    businessId: 77,
-    mac,
-    startMs,
-    vendor: null,
-    randomised: true,
-    hostname: null,
-    ip: null,
-    via: ['arp'],
-  };
-  return {
-    id: visitId(77, mac, startMs),
-    mac,
-    ipv4: 0,
-    hostname: null,
-    checkin: failedCheckinBody(report, null),
-    sent: false,
-  };
-}
-
 /** A sensor's delivering side: connections, outbox and Nexudus client of its own. */
 function sensor(
   url: string,
@@ -63,18 +33,10 @@ function sensor(
   const redis = new Redis(server.url, { maxRetriesPerRequest: null });
   const client: NexudusClient = createNexudusClient({
     url,
-    auth: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
+    auth: LOGIN,
   });
-  const directory = new Directory();
-  directory.loaded = true;
   const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
-  const rules = {
-    businessId: 77,
-    ignore: NO_IGNORE_RULES,
-    infrastructure: new Infrastructure(),
-    directory,
-    reportInactive: false,
-  };
+  const rules = rulesOf(emptyDirectory());
   closing.push(
     () => redis.quit(),
     () => outbox.close(),

@@ -3,46 +3,18 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Fault } from '../../scripts/nexudus-sandbox/faults.js';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
-import { Directory } from '../../src/devices/directory.js';
-import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
-import { Infrastructure } from '../../src/devices/infrastructure.js';
+import type { Directory } from '../../src/devices/directory.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
-import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
-import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../../src/outbox/outbox.js';
+import type { Deliver, Deliverer, Outbox, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
-import { visitId } from '../../src/visits/visit-register.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../run-process.js';
+import { emptyDirectory, entryFor, LOGIN, PATIENCE, rulesOf } from './entries.js';
 
-const START = Date.parse('2026-03-02T09:00:00Z');
-const PATIENCE = { firstPauseMs: 20, longestPauseMs: 100, loginPauseMs: 50, directoryPauseMs: 20 };
 const SPACING_MS = 1;
 const FIRST_PUT_BACK_MS = 50;
-
-function entryFor(number: number): OutboxEntry {
-  const mac = 0xda0000000000 + number;
-  const startMs = START + number * 1_000;
-  const report = {
-    businessId: 77,
-    mac,
-    startMs,
-    vendor: null,
-    randomised: true,
-    hostname: null,
-    ip: null,
-    via: ['arp'],
-  };
-  return {
-    id: visitId(77, mac, startMs),
-    mac,
-    ipv4: 0,
-    hostname: null,
-    checkin: failedCheckinBody(report, null),
-    sent: false,
-  };
-}
 
 interface Trial {
   readonly outbox: Outbox;
@@ -66,11 +38,10 @@ beforeEach(async () => {
   sandbox = await startSandbox();
   client = createNexudusClient({
     url: sandbox.url,
-    auth: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
+    auth: LOGIN,
     timeouts: { connectMs: 500, headersMs: 300, bodyMs: 300, totalMs: 2_000 },
   });
-  directory = new Directory();
-  directory.loaded = true;
+  directory = emptyDirectory();
   outcomes = [];
 });
 afterEach(async () => {
@@ -105,13 +76,7 @@ async function inRedis(): Promise<Trial> {
 }
 
 function deliver(): Deliver {
-  const rules = {
-    businessId: 77,
-    ignore: NO_IGNORE_RULES,
-    infrastructure: new Infrastructure(),
-    directory,
-    reportInactive: false,
-  };
+  const rules = rulesOf(directory);
   return nexudusDelivery(client, rules, { patience: PATIENCE });
 }
 

@@ -2,9 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import type { FrameHandler, FrameSource } from '../../src/capture/frame-source.js';
-import { Directory } from '../../src/devices/directory.js';
-import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
-import { Infrastructure } from '../../src/devices/infrastructure.js';
+import type { Directory } from '../../src/devices/directory.js';
 import { runMonitor } from '../../src/monitor.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
 import { claimInMemory } from '../../src/outbox/daily-limit.js';
@@ -14,6 +12,7 @@ import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
 import { MemoryVisitRegister } from '../../src/visits/memory-visit-register.js';
 import { ARP, arp, ethernet } from '../decode/frames.js';
 import { until } from '../run-process.js';
+import { emptyDirectory, LOGIN, rulesOf } from './entries.js';
 
 const START = Date.parse('2026-03-02T09:00:00Z');
 const MAC = '3c:22:fb:00:00:01';
@@ -42,7 +41,7 @@ beforeEach(async () => {
   sandbox = await startSandbox();
   client = createNexudusClient({
     url: sandbox.url,
-    auth: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
+    auth: LOGIN,
   });
   outcomes = [];
 });
@@ -63,15 +62,8 @@ interface Options {
 
 /** Runs the frames through the pipeline and starts to deliver. */
 async function run(frames: readonly { mac: string; atMs: number }[], options: Options = {}): Promise<MemoryOutbox> {
-  const { reportInactive = false, reportAgainAfterMs = 0, perDay = 1_000, directory = new Directory() } = options;
-  directory.loaded = true;
-  const rules = {
-    businessId: 77,
-    ignore: NO_IGNORE_RULES,
-    infrastructure: new Infrastructure(),
-    directory,
-    reportInactive,
-  };
+  const { reportInactive = false, reportAgainAfterMs = 0, perDay = 1_000, directory = emptyDirectory() } = options;
+  const rules = { ...rulesOf(directory), reportInactive };
   const outbox = new MemoryOutbox({ spacingMs: 1 });
   const monitor = runMonitor(
     { ...rules, gapMs: 15 * MINUTE, settleMs: 3_000, reportAgainAfterMs, timeZone: 'Europe/Madrid' },
@@ -91,7 +83,7 @@ async function run(frames: readonly { mac: string; atMs: number }[], options: Op
 }
 
 function owned(status: 'active' | 'inactive' | 'archived'): Directory {
-  const directory = new Directory();
+  const directory = emptyDirectory();
   directory.register(1, { kind: 'coworker', id: 11, name: 'Anna Keller', status }, [0x3c22fb000001]);
   return directory;
 }

@@ -13,12 +13,7 @@ import { Infrastructure } from '../devices/infrastructure.js';
 import { createLogger, type Logger, textForLog } from '../log.js';
 import { type Monitor, type MonitorListener, type MonitorSettings, runMonitor } from '../monitor.js';
 import { createNexudusClient, type NexudusClient, type NexudusObserver } from '../nexudus/client.js';
-import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
-import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
-import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
-import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
-import { connectRedis } from '../redis-connection.js';
 import { Arrivals } from '../status/arrivals.js';
 import type { Metrics } from '../status/metrics.js';
 import { NexudusWatch } from '../status/nexudus-watch.js';
@@ -26,39 +21,16 @@ import { OutboxWatch } from '../status/outbox-watch.js';
 import { ReportStates } from '../status/report-state.js';
 import type { Sensor } from '../status/sensor-status.js';
 import { FloodGuard } from '../visits/flood-guard.js';
-import { onForget } from '../visits/forget-channel.js';
-import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
-import { RedisVisitRegister } from '../visits/redis-visit-register.js';
-import type { VisitRegister } from '../visits/visit-register.js';
+import { Closing, within } from './closing.js';
 import { MonitorLog } from './monitor-log.js';
+import { openStore } from './monitor-store.js';
 
-const REDIS_READY_WITHIN_MS = 5_000;
 /** With what the pipeline takes to hand over (see monitor.ts) less than the 10 s that supervisors grant. */
 const DELIVERY_STOPS_WITHIN_MS = 3_000;
 const CLOSES_WITHIN_MS = 4_500;
-const LONGEST_BETWEEN_CLEANINGS_MS = 3_600_000;
 /** A wall clock that is this far from where steady time says it should be was set. */
 const CLOCK_JUMP_MS = 2_000;
 const LOOK_AT_CLOCK_EVERY_MS = 10_000;
-
-/** Things to close, closed in the reverse order of their making. */
-class Closing {
-  private readonly steps: (() => Promise<unknown> | unknown)[] = [];
-
-  add(step: () => Promise<unknown> | unknown): void {
-    this.steps.push(step);
-  }
-
-  async run(log: Logger): Promise<void> {
-    for (const step of this.steps.reverse()) {
-      try {
-        await step();
-      } catch (error) {
-        log.debug({ cause: String(error) }, 'could not close something');
-      }
-    }
-  }
-}
 
 /**
  * Runs until SIGTERM or SIGINT, which it answers within 10 s. Answers the exit code.
@@ -172,13 +144,7 @@ export async function monitor(version: string): Promise<number> {
       };
       closing.add(await openStatus(config, sensor, metrics, log));
     }
-    if (store.redis !== null) {
-      const subscriber = store.redis.duplicate({ enableOfflineQueue: true });
-      // The connection that it doubles says when Redis is away.
-      subscriber.on('error', () => {});
-      onForget(subscriber, (mac) => running.forget(mac));
-      closing.add(() => subscriber.disconnect());
-    }
+    store.onForget((mac) => running.forget(mac));
     log.info({ interfaces, businessId, dryRun: config.dryRun, redis: config.redisUrl !== null }, 'monitor started');
     await running.finished;
   } finally {
@@ -295,85 +261,6 @@ function clientFor(
 function ownClientId(interfaces: readonly string[], businessId: number): string {
   const identity = JSON.stringify([hostname(), interfaces, businessId]);
   return `wifi-monitor-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
-}
-
-interface Store {
-  /** For what else is kept; null when everything lives in memory. */
-  readonly redis: Redis | null;
-  readonly register: VisitRegister;
-  readonly outbox: Outbox;
-  readonly claimPost: ClaimPost;
-  startDelivery(deliver: Deliver, onOutcome: (entry: OutboxEntry, outcome: Outcome) => void): Deliverer;
-}
-
-/** Where visits and failed check-ins are kept. A dry run never touches what a real one keeps. */
-async function openStore(config: Config, businessId: number, log: Logger, closing: Closing): Promise<Store> {
-  const spacingMs = 60_000 / config.postsPerMinute;
-  if (config.redisUrl === null || config.dryRun) {
-    if (!config.dryRun)
-      log.warn('REDIS_URL is not set: visits and failed check-ins are forgotten when the monitor ends');
-    const outbox = new MemoryOutbox({ spacingMs });
-    return {
-      redis: null,
-      register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
-      outbox,
-      claimPost: claimInMemory(config.postsPerDay),
-      startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
-    };
-  }
-  const redisLog = log.child({ stage: 'redis' });
-  const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
-  const deliveryRedis = connectRedis(config.redisUrl, 'delivering', redisLog);
-  closing.add(() => {
-    redis.disconnect();
-    deliveryRedis.disconnect();
-  });
-  await ready(redis);
-  const register = new RedisVisitRegister(redis, {
-    businessId,
-    gapMs: config.visitGapMs,
-    retentionMs: config.retentionMs,
-  });
-  const outbox = new RedisOutbox(deliveryRedis, { retentionMs: config.retentionMs });
-  closing.add(() => within(1_000, outbox.close()));
-  // What is older than the retention outlives it by a twenty-fourth at most.
-  const clean = setInterval(
-    () => void outbox.clean(config.retentionMs).catch(() => {}),
-    Math.min(LONGEST_BETWEEN_CLEANINGS_MS, config.retentionMs / 24),
-  );
-  closing.add(() => clearInterval(clean));
-  return {
-    redis,
-    register,
-    outbox,
-    claimPost: claimInRedis(redis, config.postsPerDay),
-    startDelivery: (deliver, onOutcome) =>
-      startRedisDelivery(deliveryRedis, outbox, deliver, {
-        spacingMs,
-        onOutcome,
-        onError: (error) => redisLog.debug({ cause: error.message }, 'delivery met an error of Redis'),
-      }),
-  };
-}
-
-/** Waits a little for Redis; when it is away the monitor starts all the same. */
-async function ready(redis: Redis): Promise<void> {
-  if (redis.status === 'ready') return;
-  let stop = () => {};
-  const isReady = new Promise<void>((resolve) => {
-    stop = () => resolve();
-    redis.once('ready', stop);
-  });
-  await within(REDIS_READY_WITHIN_MS, isReady);
-  redis.off('ready', stop);
-}
-
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** Says when the wall clock was set. Visits do not suffer: their gaps are measured in steady time. */

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { InterfaceWatch } from '../capture/interface-watch.js';
 import { defaultRoute, listInterfaces, ownMacs } from '../capture/network-interfaces.js';
 import { type Config, ConfigError, readConfig } from '../config.js';
@@ -23,7 +22,7 @@ import type { Sensor } from '../status/sensor-status.js';
 import { FloodGuard } from '../visits/flood-guard.js';
 import { Closing, within } from './closing.js';
 import { MonitorLog } from './monitor-log.js';
-import { openStore } from './monitor-store.js';
+import { openStore, type Store } from './monitor-store.js';
 
 /** With what the pipeline takes to hand over (see monitor.ts) less than the 10 s that supervisors grant. */
 const DELIVERY_STOPS_WITHIN_MS = 3_000;
@@ -106,22 +105,19 @@ export async function monitor(version: string): Promise<number> {
       guard.queued = counts.waiting + counts.delayed + counts.active;
     });
     closing.add(() => outboxWatch.close());
-    const sync =
-      client === null ? null : startDirectory(config, { client, directory, running, redis: store.redis, log, closing });
-    if (client === null) directory.loaded = true;
-    else if (!config.dryRun) {
-      const deliver = nexudusDelivery(
-        client,
-        { ...settings, directory, infrastructure },
-        { claimPost: store.claimPost },
-      );
+    const onLoaded = () => {
+      running.directoryLoaded();
+      if (client === null || config.dryRun) return;
+      // Not before: a sensor that cannot ask its directory would only hold up those that can.
+      const rules = { ...settings, directory, infrastructure };
+      const deliver = nexudusDelivery(client, rules, { claimPost: store.claimPost });
       const deliverer = store.startDelivery(deliver, (entry, outcome) => {
-        listener.onOutcome(entry, outcome);
-        metrics?.onOutcome(entry, outcome);
-        reports.onOutcome(entry, outcome);
+        for (const hearing of [listener, metrics, reports]) hearing?.onOutcome(entry, outcome);
       });
       closing.add(() => within(DELIVERY_STOPS_WITHIN_MS, deliverer.close()));
-    }
+    };
+    const sync = client === null ? null : startDirectory(config, { client, directory, onLoaded, store, log, closing });
+    if (client === null) directory.loaded = true;
     if (metrics !== null) {
       const { redis } = store;
       const sensor: Sensor = {
@@ -164,20 +160,21 @@ function startDirectory(
   parts: {
     readonly client: NexudusClient;
     readonly directory: Directory;
-    readonly running: Monitor;
-    readonly redis: Redis | null;
+    readonly onLoaded: () => void;
+    readonly store: Store;
     readonly log: Logger;
     readonly closing: Closing;
   },
 ): DirectorySync {
-  const { client, directory, running, redis, log, closing } = parts;
+  const { client, directory, onLoaded, store, log, closing } = parts;
+  const { redis } = store;
   const sync = new DirectorySync({
     client,
     directory,
     snapshot: redis === null ? null : new DirectorySnapshot(redis, config.businessId ?? 0, config.retentionMs),
     refreshMs: config.directoryRefreshMs,
     log: log.child({ stage: 'directory' }),
-    onLoaded: () => running.directoryLoaded(),
+    onLoaded,
   });
   sync.start();
   closing.add(() => sync.stop());

@@ -1,0 +1,38 @@
+// The benchmark: npm run bench [-- --only PART,... --rounds N]. See HELP for the parts.
+import { parseArgs } from 'node:util';
+import { directoryCosts } from './directory.js';
+import { live } from './live.js';
+import { replayCurves, replays } from './replays.js';
+import { machine } from './report.js';
+import { stages } from './stages.js';
+import { startUp } from './start-up.js';
+
+const HELP = `Measures wifi-monitor, and prints tables. Every time is beside that of a public tool on the same machine, or a count.
+
+  --only PART,...   of: start-up, replays, curves, stages, directory, live    (default: all; half an hour)
+  --rounds N        runs of each command, interleaved                       (default: 5)
+
+Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" needs root.
+`;
+
+const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
+  'start-up': startUp,
+  replays,
+  curves: replayCurves,
+  stages,
+  directory: directoryCosts,
+  live,
+};
+
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' }, help: { type: 'boolean' } },
+});
+const wanted = values.only?.split(',') ?? Object.keys(PARTS);
+const rounds = Number(values.rounds);
+if (values.help === true || !(rounds >= 1) || wanted.some((part) => PARTS[part] === undefined)) {
+  console.log(HELP);
+  process.exitCode = values.help === true ? 0 : 2;
+} else {
+  machine();
+  for (const part of wanted) await PARTS[part]?.(rounds);
+}

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 
 const CHROMIUM = '/usr/bin/chromium';
 const ARGS = [
@@ -70,6 +70,11 @@ export class TestBrowser {
     await this.browser.close();
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+/** The text that a person sees in a place; '' when there is no such place. */
+export async function textOf(place: Locator): Promise<string> {
+  return (await place.allInnerTexts()).join('\n');
 }
 
 /** What axe-core finds wrong that it calls serious or critical: rule and elements. */

@@ -19,6 +19,7 @@ import { Metrics } from '../../src/status/metrics.js';
 import { NexudusWatch } from '../../src/status/nexudus-watch.js';
 import { OutboxWatch } from '../../src/status/outbox-watch.js';
 import { ReportStates } from '../../src/status/report-state.js';
+import type { Sensor } from '../../src/status/sensor-status.js';
 import { serveStatus } from '../../src/status/serve-status.js';
 import type { StatusServer } from '../../src/status/server.js';
 import { FloodGuard } from '../../src/visits/flood-guard.js';
@@ -91,6 +92,7 @@ export class TrialSensor {
   private readonly source = new HandFedSource();
   private readonly closing: (() => unknown)[] = [];
   private server: StatusServer | undefined;
+  private serve: (port: number) => Promise<StatusServer> = () => Promise.reject(new Error('not started'));
   private running: Monitor | undefined;
 
   private constructor(
@@ -134,6 +136,13 @@ export class TrialSensor {
   leave(mac: string): void {
     for (const visit of this.monitor.tracker.open()) if (formatMac(visit.mac) === mac) visit.activeMs -= 2 * GAP_MS;
     this.monitor.tracker.advance(Number.MAX_VALUE);
+  }
+
+  /** Ends every connection and listens again on the same port. */
+  async restartStatus(): Promise<void> {
+    const { port } = new URL(this.url);
+    await this.server?.close();
+    this.server = await this.serve(Number(port));
   }
 
   async close(): Promise<void> {
@@ -182,28 +191,26 @@ export class TrialSensor {
     this.running = monitor;
     const deliverer = store.deliver(deliver, onOutcome);
     const outboxWatch = new OutboxWatch(store.outbox, () => {});
-    this.server = await serveStatus(
-      {
-        version: this.options.version ?? '0.1.0',
-        businessId: BUSINESS_ID,
-        timeZone,
-        isDryRun: false,
-        monitor,
-        watch: { states: () => [this.interface] },
-        guard,
-        outbox: store.outbox,
-        outboxWatch,
-        arrivals,
-        reports,
-        directory: this.directory,
-        directoryRefreshMs: 300_000,
-        sync: null,
-        nexudus,
-        isRedisReady: store.isReady,
-      },
-      new Metrics(),
-      { host, port: 0, token },
-    );
+    const sensor: Sensor = {
+      version: this.options.version ?? '0.1.0',
+      businessId: BUSINESS_ID,
+      timeZone,
+      isDryRun: false,
+      monitor,
+      watch: { states: () => [this.interface] },
+      guard,
+      outbox: store.outbox,
+      outboxWatch,
+      arrivals,
+      reports,
+      directory: this.directory,
+      directoryRefreshMs: 300_000,
+      sync: null,
+      nexudus,
+      isRedisReady: store.isReady,
+    };
+    this.serve = (port) => serveStatus(sensor, new Metrics(), { host, port, token });
+    this.server = await this.serve(0);
     this.closing.push(
       () => client.close(),
       () => deliverer.close(),

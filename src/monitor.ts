@@ -30,6 +30,9 @@ const RETRY_MS = 2_000;
 const MOST_WAITING = 10_000;
 const STOP_WITHIN_MS = 4_000;
 
+/** In a replay no other sensor asks the register, which need not hear every half minute that a device is still there. */
+const REPLAY_HOLD_MS = 6 * 3_600_000;
+
 /**
  * Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard; in a replay time is the
  * capture's own, and everything in it is wanted.
@@ -142,11 +145,10 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
   let isStopping = false;
 
   const tracker = new VisitTracker(
-    // In a replay no other sensor listens: the register need not hear every half minute that a device is still there.
     {
       gapMs: settings.gapMs,
       settleMs: settings.settleMs,
-      ...(time.kind === 'replay' ? { holdMs: settings.gapMs } : {}),
+      ...(time.kind === 'replay' ? { holdMs: REPLAY_HOLD_MS } : {}),
     },
     {
       onActive(visit) {

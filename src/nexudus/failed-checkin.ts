@@ -87,10 +87,10 @@ const PROTOCOLS: Readonly<Record<string, string>> = { arp: 'ARP', dhcp: 'DHCP', 
 /** One sentence. The hostname is the longest fact and the least worth: it gives way to the others. */
 function description(report: CheckinReport): string {
   const { hostname } = report;
-  if (hostname === null) return oneLine(sentence(report, null), LONGEST_DESCRIPTION);
+  const whole = sentence(report, hostname === null ? null : oneLine(hostname, LONGEST_HOSTNAME));
+  if (hostname === null || whole.length <= LONGEST_DESCRIPTION) return oneLine(whole, LONGEST_DESCRIPTION);
   const left = LONGEST_DESCRIPTION - sentence(report, '').length;
-  const shown = oneLine(hostname, Math.max(SHORTEST_HOSTNAME, Math.min(LONGEST_HOSTNAME, left)));
-  return oneLine(sentence(report, shown), LONGEST_DESCRIPTION);
+  return oneLine(sentence(report, oneLine(hostname, Math.max(SHORTEST_HOSTNAME, left))), LONGEST_DESCRIPTION);
 }
 
 function sentence({ vendor, randomised, ip, via, inactive }: CheckinReport, hostname: string | null): string {

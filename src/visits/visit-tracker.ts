@@ -118,7 +118,7 @@ export interface VisitTrackerOptions {
   readonly gapMs: number;
   /** How long a burst's facts are collected before they are forwarded as one, ms. */
   readonly settleMs: number;
-  /** A device that stays is forwarded at most this often, ms; by default 30 s. Never less often than twice in a gap. */
+  /** A device that stays is forwarded at most this often, ms; by default every 30 s, or twice in a gap that is short. */
   readonly holdMs?: number;
 }
 
@@ -142,8 +142,8 @@ export class VisitTracker {
     private readonly options: VisitTrackerOptions,
     private readonly listener: VisitListener,
   ) {
-    // A register that hears less often than the gap would take one visit for two.
-    this.holdMs = Math.min(options.holdMs ?? HOLD_MS, options.gapMs / 2);
+    // A register that other sensors write to as well would take one visit for two if it heard less often than the gap.
+    this.holdMs = options.holdMs ?? Math.min(HOLD_MS, options.gapMs / 2);
   }
 
   /** Devices whose visit is open. */

@@ -1,8 +1,8 @@
 // `wifi-monitor outbox`: what waits for Nexudus, what it refused and why; and what a person can do about it.
 import { ConfigError, readConfig } from '../config.js';
-import type { OutboxItem } from '../outbox/outbox.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { withRedis } from '../redis-connection.js';
+import { outboxEntryJson } from '../status/outbox-json.js';
 import { printTable } from './table.js';
 
 const MOST_LISTED = 1_000;
@@ -21,16 +21,12 @@ async function withOutbox<T>(work: (outbox: RedisOutbox) => Promise<T>): Promise
   });
 }
 
-function jsonOf({ id, state, addedMs, attempts, reason, checkin }: OutboxItem) {
-  return { type: 'entry', id, state, added: new Date(addedMs).toISOString(), attempts, reason, failedCheckin: checkin };
-}
-
 /** Prints the entries that are not delivered, failed ones first. @throws ConfigError */
 export function outboxList(options: { readonly json: boolean }): Promise<number> {
   return withOutbox(async (outbox) => {
     const items = await outbox.list(MOST_LISTED);
     if (options.json) {
-      for (const item of items) process.stdout.write(`${JSON.stringify(jsonOf(item))}\n`);
+      for (const item of items) process.stdout.write(`${JSON.stringify(outboxEntryJson(item))}\n`);
       return 0;
     }
     const rows = items.map(({ id, state, addedMs, reason }) => [

@@ -22,7 +22,7 @@ export function showArrivals({ hour, hours }) {
         'div',
         { class: at === hour ? 'now' : at > hour ? 'later' : '', title: words(at, counts) },
         element('span', { class: 'bars' }, ...bars),
-        element('span', { class: 'hour' }, at % 6 === 0 || at === 23 ? `${at}` : ''),
+        element('span', { class: 'hour' }, isLabelled(at, hour) ? `${at}` : ''),
       );
     }),
   );
@@ -39,6 +39,11 @@ export function showArrivals({ hour, hours }) {
         ),
       ),
   );
+}
+
+/** Some hours, and the one it is now; its neighbours keep away. */
+function isLabelled(at, hour) {
+  return at === hour || ((at % 6 === 0 || at === 23) && Math.abs(at - hour) > 1);
 }
 
 function span(hour) {

@@ -78,18 +78,20 @@ function faultsOf(sensor: Sensor, deployment: Deployment): [name: string, act: (
       () => deployment.fault({ method: 'POST', count: 5, action: { kind: 'reset', commit: true } }),
     ],
     ['Redis restarted', () => deployment.redis.restart()],
-    [
-      'interface deleted and made again',
-      async () => {
-        await sensor.deleteInterface('eth0');
-        await sensor.addInterface('eth0');
-      },
-    ],
   ];
+}
+
+/** Once, in the warm-up: each time leaves a socket and its buffer behind that libpcap does not give back, see live-interface.ts. */
+async function replaceInterface(sensor: Sensor): Promise<void> {
+  process.stdout.write(`${clock()}  interface deleted and made again\n`);
+  await sensor.deleteInterface('eth0');
+  await sensor.addInterface('eth0');
+  faults++;
 }
 
 async function breakThings(sensor: Sensor, deployment: Deployment): Promise<void> {
   const all = faultsOf(sensor, deployment);
+  await replaceInterface(sensor);
   for (let next = 0; !isOver(); next++) {
     await sleep(Math.min(20_000, sampleEveryMs));
     const [name, act] = all[next % all.length] ?? ['', async () => {}];
@@ -144,8 +146,7 @@ function judge(samples: readonly Sample[]): boolean {
     );
   };
   about('memory', 'MB', ({ rssMb }) => rssMb, 5);
-  // A deleted interface leaves one behind, see live-interface.ts.
-  about('file descriptors', '', ({ descriptors }) => descriptors, 8);
+  about('file descriptors', '', ({ descriptors }) => descriptors, 2);
   about('event-loop delay', 'ms', ({ delayMs }) => delayMs, 20);
   about('Redis memory', 'MB', ({ redisMb }) => redisMb, 0.5);
   return isFlat;

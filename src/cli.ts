@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Argument parsing only. Each command is a module of its own, loaded when it is called.
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 
 const [, , first] = process.argv;
 
@@ -12,6 +13,10 @@ function version(): string {
 if ((first === '--version' || first === '-V') && process.argv.length === 3) {
   process.stdout.write(`${version()}\n`);
 } else {
+  // The box is small and the work is light: garbage is collected often, instead of first taking whatever memory there is. With 50,000
+  // known devices and 5,000 in visits this is 130 MB instead of 150 to 200 (npm run bench). It costs time only where many thousands come at once.
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--heap-growing-percent=25');
   const { run } = await import('./commands/program.js');
   process.exitCode = await run(process.argv, version());
   // A closed capture stays in libuv's loop until another frame arrives (see live-interface.ts); nothing else should.

@@ -24,5 +24,4 @@ for (let round = 0; round < rounds; round++) {
     if (waitMs > 0) await delay(waitMs);
   }
 }
-process.stdout.write(`${lines.join('\n')}\n`);
-process.exit();
+process.stdout.write(`${lines.join('\n')}\n`, () => process.exit());

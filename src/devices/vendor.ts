@@ -22,7 +22,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LETTER_N = 0x6e;
 
-/** One registry: its prefixes as numbers, in ascending order, and where in the file each one's name starts. */
+/** One registry: its prefixes as numbers, in ascending order, and where each one's name starts. */
 class Registry {
   private readonly prefixes: number[] = [];
   private readonly names: number[] = [];
@@ -51,13 +51,17 @@ class Registry {
  * when somebody asks for it. A test holds this against JSON.parse, for every prefix.
  */
 class VendorFile {
-  private readonly file = readFileSync(createRequire(import.meta.url).resolve('oui-data'));
+  /** The names, as JSON writes them, each up to its first line break and ended by a quote. */
+  private readonly names: Buffer;
   private readonly large = new Registry();
   private readonly medium = new Registry();
   private readonly small = new Registry();
 
   constructor() {
-    const { file, large, medium, small } = this;
+    const { large, medium, small } = this;
+    const file = readFileSync(createRequire(import.meta.url).resolve('oui-data'));
+    // Names move to the front of the file's own buffer, over what was read already; the postal addresses go.
+    let kept = 0;
     for (let line = 0, next: number; line < file.length; line = next) {
       next = file.indexOf(NEWLINE, line) + 1 || file.length;
       if (file[line] !== SPACE) continue;
@@ -66,8 +70,14 @@ class VendorFile {
       let prefix = 0;
       for (; at < next && file[at] !== QUOTE; at++) prefix = prefix * 16 + digitOf(file[at] as number);
       const registry = at - start === 6 ? large : at - start === 7 ? medium : small;
-      registry.add(prefix, at + '": "'.length);
+      registry.add(prefix, kept);
+      const nameAt = at + '": "'.length;
+      const nameEnd = endOfName(file, nameAt);
+      file.copyWithin(kept, nameAt, nameEnd);
+      kept += nameEnd - nameAt;
+      file[kept++] = QUOTE;
     }
+    this.names = Buffer.from(file.subarray(0, kept));
   }
 
   nameOf(mac: MacAddress): string | null {
@@ -75,18 +85,21 @@ class VendorFile {
       this.small.find(Math.floor(mac / 2 ** 12)) ??
       this.medium.find(Math.floor(mac / 2 ** 20)) ??
       this.large.find(Math.floor(mac / 2 ** 24));
-    return at === undefined ? null : this.firstLine(at);
+    return at === undefined ? null : this.nameAt(at);
   }
 
-  /** The string at `at`, up to its first line break, which JSON writes as a backslash and an n. */
-  private firstLine(at: number): string {
-    const { file } = this;
-    let end = at;
-    while (end < file.length && file[end] !== QUOTE && !(file[end] === BACKSLASH && file[end + 1] === LETTER_N)) {
-      end += file[end] === BACKSLASH ? 2 : 1;
-    }
-    return String(JSON.parse(`"${file.toString('utf8', at, end)}"`)).trim();
+  private nameAt(at: number): string {
+    return String(JSON.parse(`"${this.names.toString('utf8', at, endOfName(this.names, at))}"`)).trim();
   }
+}
+
+/** Where the JSON string at `at` ends, or its first line, whose break is written as a backslash and an n. */
+function endOfName(json: Buffer, at: number): number {
+  let end = at;
+  while (end < json.length && json[end] !== QUOTE && !(json[end] === BACKSLASH && json[end + 1] === LETTER_N)) {
+    end += json[end] === BACKSLASH ? 2 : 1;
+  }
+  return end;
 }
 
 /** The value of a hexadecimal digit: 0 to 9 are 0x30 and up, A to F 0x41 and up. */

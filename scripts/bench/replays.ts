@@ -72,7 +72,9 @@ async function compare(input: Input, rounds: number, directory: string): Promise
   for (const [name, cost] of await interleaved(slow, SLOW_ROUNDS)) costs.set(name, cost);
   if (existsSync('/usr/lib/python3/dist-packages/scapy')) {
     const short = await fileOf({ ...input, name: `${input.name}-short`, frames: SCAPY_FRAMES });
-    const cost = (await interleaved(new Map([['scapy', ['python3', '-c', SCAPY, short]]]), SLOW_ROUNDS)).get('scapy');
+    const cost = (await interleaved(new Map([['scapy', ['/usr/bin/python3', '-c', SCAPY, short]]]), SLOW_ROUNDS)).get(
+      'scapy',
+    );
     const factor = input.frames / SCAPY_FRAMES;
     if (cost !== undefined) {
       costs.set(`scapy (${SCAPY_FRAMES} frames, time x ${factor})`, {

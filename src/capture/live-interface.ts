@@ -59,6 +59,7 @@ export interface LiveCapture {
 /** What pcap's session has inside and its types do not show. */
 interface NativeSession {
   dispatch(buffer: Buffer, header: Buffer): number;
+  read_callback(): void;
 }
 
 interface SessionInternals {
@@ -72,6 +73,9 @@ interface SessionInternals {
  * soon as the session is collected: so they are never collected. One is a few hundred bytes, and made once an opening.
  */
 const freedSessions: NativeSession[] = [];
+
+/** What is left of a freed session's functions: their own would keep the whole opening, buffers and all. */
+const doNothing = (): number => 0;
 
 /**
  * Openings that were closed and are not freed: pcap only asks libpcap to stop, and libpcap hears it when the next frame
@@ -112,7 +116,7 @@ class Opening {
     const dispatch = native.dispatch.bind(native);
     // pcap ignores what dispatch answers, and calls it once after opening even when the session is freed by then.
     native.dispatch = (buffer, header) => {
-      if (this.isFreed || this.isDispatching) return 0;
+      if (this.isDispatching) return 0;
       this.turnBeganMs = performance.now();
       this.framesInTurn = 0;
       this.isDispatching = true;
@@ -124,6 +128,8 @@ class Opening {
       this.turns++;
       if (answer === BROKEN_OFF) {
         this.isFreed = true;
+        native.dispatch = doNothing;
+        native.read_callback = doNothing;
         freedSessions.push(native);
         closing.delete(this);
       }

@@ -10,6 +10,8 @@ const HOLD_MS = 30_000;
 const MOST_IPS = 8;
 /** A visit's facts are news this many times; after that they are still kept, but wait for the next regular forwarding. */
 const MOST_NEWS = 16;
+/** Event time that runs away from steady time by more than this within a visit is the wall clock being set, not the frame being late. */
+const CLOCK_WAS_SET_MS = 120_000;
 
 const NONE: readonly Protocol[] = [];
 const NOT_DUE = Number.POSITIVE_INFINITY;
@@ -44,6 +46,8 @@ export class Visit {
   /** Something else on the network spoke for the device at least once: a relay, a proxy, a repeater. */
   forwarded = false;
 
+  /** What was to be added to steady time for event time when the visit began. */
+  readonly clockOffsetMs: number;
   /** Steady time of the latest sighting; gaps are measured with it. */
   activeMs: number;
   /** Steady time at which the listener must hear of this visit again. */
@@ -61,6 +65,7 @@ export class Visit {
   ) {
     this.firstMs = eventMs;
     this.lastMs = eventMs;
+    this.clockOffsetMs = eventMs - steadyMs;
     this.activeMs = steadyMs;
   }
 }
@@ -125,6 +130,11 @@ export interface VisitTrackerOptions {
 /**
  * Two times go in. Event time (when the frame was captured, ms since the epoch) says when a visit was. Steady time (any
  * clock that never jumps, ms) measures gaps and delays; in a replay it is the event time too.
+ *
+ * The wall clock may be set while a visit is open. The visit goes on in the clock it began with: neither does it reach into the
+ * future, where it would swallow visits to come, nor back over visits that were before it. What began after the clock was set has
+ * the new time. So a visit that began while the clock was wrong has a wrong start to its end, and is taken for another one by
+ * whoever sees the device by a right clock: another sensor, or this one once it was started anew.
  */
 export class VisitTracker {
   private readonly visits = new Map<MacAddress, Visit>();
@@ -171,8 +181,9 @@ export class VisitTracker {
       this.merge(visit, sighting);
       this.due(this.settling, visit, steadyMs + this.options.settleMs);
     } else {
-      if (eventMs > visit.lastMs) visit.lastMs = eventMs;
-      else if (eventMs < visit.firstMs) visit.firstMs = eventMs;
+      const atMs = inClockOf(visit, eventMs, steadyMs);
+      if (atMs > visit.lastMs) visit.lastMs = atMs;
+      else if (atMs < visit.firstMs) visit.firstMs = atMs;
       visit.activeMs = steadyMs;
       const isNews = this.merge(visit, sighting);
       if (isNews && visit.dueMs > steadyMs + this.options.settleMs) {
@@ -300,6 +311,12 @@ export class VisitTracker {
     if (isNews) visit.newsCount++;
     return isNews && visit.newsCount <= MOST_NEWS;
   }
+}
+
+/** Event time by the wall clock as it was when the visit began. */
+function inClockOf(visit: Visit, eventMs: number, steadyMs: number): number {
+  const expectedMs = steadyMs + visit.clockOffsetMs;
+  return Math.abs(eventMs - expectedMs) > CLOCK_WAS_SET_MS ? Math.round(expectedMs) : eventMs;
 }
 
 function unindex(index: Map<string, Visit>, identity: string | null, visit: Visit): void {

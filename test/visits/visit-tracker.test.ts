@@ -147,7 +147,7 @@ test('an earlier sighting that arrives late makes the visit begin earlier and en
   expect(visit).toMatchObject({ firstMs: START, lastMs: START + 60_000, sightings: 2 });
 });
 
-test('a wall clock that jumps neither ends a visit nor begins another: gaps are measured in steady time', () => {
+test('a wall clock that is set neither ends a visit nor begins another, nor makes it longer; the next one has the new time', () => {
   const ended: Visit[] = [];
   const tracker = new VisitTracker(
     { gapMs: GAP, settleMs: SETTLE },
@@ -155,12 +155,24 @@ test('a wall clock that jumps neither ends a visit nor begins another: gaps are 
   );
   const sighting = new Sighting();
   sighting.mac = MAC;
-  tracker.observe(sighting, START, 0);
-  tracker.observe(sighting, START + 10 * GAP, 1_000);
-  tracker.observe(sighting, START - 10 * GAP, 2_000);
+  tracker.observe(sighting, START, 0.25);
+  tracker.observe(sighting, START + 10 * GAP, 1_000.5);
+  tracker.observe(sighting, START - 10 * GAP, 2_000.5);
   tracker.advance(3_000);
   expect(ended).toEqual([]);
-  expect([...tracker.open()]).toMatchObject([{ sightings: 3, firstMs: START - 10 * GAP, lastMs: START + 10 * GAP }]);
+  expect([...tracker.open()]).toMatchObject([{ sightings: 3, firstMs: START, lastMs: START + 2_000 }]);
+  tracker.observe(sighting, START - 8 * GAP, 2 * GAP);
+  expect(ended).toMatchObject([{ sightings: 3 }]);
+  expect([...tracker.open()]).toMatchObject([{ sightings: 1, firstMs: START - 8 * GAP, lastMs: START - 8 * GAP }]);
+});
+
+test("a frame that waited in the kernel's buffer keeps the time at which it was captured", () => {
+  const tracker = new VisitTracker({ gapMs: GAP, settleMs: SETTLE }, { onActive() {}, onEnded() {} });
+  const sighting = new Sighting();
+  sighting.mac = MAC;
+  tracker.observe(sighting, START, 0);
+  tracker.observe(sighting, START + 5_000, 30_000);
+  expect([...tracker.open()]).toMatchObject([{ firstMs: START, lastMs: START + 5_000 }]);
 });
 
 test('a device that shows the host name of another open visit is tied to it, until that visit is over; neither is merged', () => {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type IgnoreRules, parseIgnoreRules } from './devices/ignore-rules.js';
 import { readKnownDevicesFile } from './devices/known-devices-file.js';
 import type { MacAddress } from './devices/mac-address.js';
+import { totpSecret } from './nexudus/totp.js';
 
 /** One or more settings are wrong. `problems` has one line each, naming the variable and what would be right. */
 export class ConfigError extends Error {
@@ -26,15 +27,20 @@ export function parseDuration(text: string): number | null {
   return total;
 }
 
-function duration(initial: string, minimumMs = 0, maximumMs = 366 * 86_400_000) {
+/** A timer of Node's takes less than 2^31 ms, and a longer one ends at once. */
+const LONGEST_TIMER_MS = 24 * 86_400_000;
+const LONGEST_MS = 366 * 86_400_000;
+
+function duration(initial: string, minimumMs: number, maximumMs: number) {
   return z
     .string()
     .default(initial)
     .transform((text, context) => {
       const milliseconds = parseDuration(text);
       if (milliseconds === null || milliseconds < minimumMs || milliseconds > maximumMs) {
-        const least = minimumMs === 0 ? '' : `, at least ${formatDuration(minimumMs)}`;
-        context.addIssue({ code: 'custom', message: `must be a duration such as 30s, 15m or 24h${least}` });
+        const least = minimumMs === 0 ? '' : `at least ${formatDuration(minimumMs)} and `;
+        const range = `${least}at most ${formatDuration(maximumMs)}`;
+        context.addIssue({ code: 'custom', message: `must be a duration such as 30s, 15m or 24h, ${range}` });
         return z.NEVER;
       }
       return milliseconds;
@@ -82,7 +88,38 @@ function wholeNumber(minimum: number, maximum: number) {
 function url(protocols: readonly string[], example: string) {
   return z.string().refine((text) => protocols.includes(URL.parse(text)?.protocol ?? ''), {
     message: `must be a URL such as ${example}`,
+    abort: true,
   });
+}
+
+/** User name and password as the connection to Redis reads them. */
+function hasReadableLogin(redisUrl: string): boolean {
+  const { username = '', password = '' } = URL.parse(redisUrl) ?? {};
+  try {
+    decodeURIComponent(username);
+    decodeURIComponent(password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hasLogin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && url.username + url.password !== '';
+}
+
+/** What can stand in an HTTP header: printable ASCII, no space at its ends. */
+const headerText = () =>
+  z.string().regex(/^[!-~]([ -~]*[!-~])?$/, { message: 'must be printable ASCII, without spaces around it' });
+
+function isTotpSecret(text: string): boolean {
+  try {
+    totpSecret(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const text = () => z.string();
@@ -109,17 +146,20 @@ export const SECRETS = [
 
 const ENVIRONMENT = z.object({
   NEXUDUS_URL: url(['http:', 'https:'], 'https://spaces.nexudus.com')
+    .refine((text) => !hasLogin(text), {
+      message: 'must not have a user name or password in it: use NEXUDUS_USERNAME and NEXUDUS_PASSWORD',
+    })
     .default('https://spaces.nexudus.com')
     .describe('The Nexudus API, or a sandbox, test server or proxy'),
   NEXUDUS_USERNAME: text().optional().describe('E-mail of an administrator account made for the monitor'),
   NEXUDUS_PASSWORD: text().optional().describe('Its password'),
   NEXUDUS_TOTP_SECRET: z
     .string()
-    .regex(/^[A-Za-z2-7 ]+=*$/, { message: 'must be the base32 secret shown when two-factor login was set up' })
+    .refine(isTotpSecret, { message: 'must be the base32 secret shown when two-factor login was set up' })
     .optional()
     .describe('Base32 secret, when the account has two-factor login'),
-  NEXUDUS_ACCESS_TOKEN: text().optional().describe('A ready access token, instead of user name and password'),
-  NEXUDUS_CLIENT_ID: text()
+  NEXUDUS_ACCESS_TOKEN: headerText().optional().describe('A ready access token, instead of user name and password'),
+  NEXUDUS_CLIENT_ID: headerText()
     .optional()
     .describe('Tells sensors that share a login apart; by default made from the host name, interface and business'),
   NEXUDUS_BUSINESS_ID: wholeNumber(1, 2 ** 31 - 1)
@@ -135,13 +175,14 @@ const ENVIRONMENT = z.object({
   CAPTURE_PROMISCUOUS: flag('false').describe('Also take frames meant for others; only of use on a mirror port'),
   CAPTURE_IPV6: flag('true').describe('Also listen to Neighbor Discovery and DHCPv6'),
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://127.0.0.1:6379/0')
+    .refine(hasReadableLogin, { message: 'must have % in user name and password written as %25' })
     .optional()
     .describe('Keeps visits and the outbox over restarts and between sensors; without it they live in memory'),
-  VISIT_GAP: duration('15m', 1_000).describe(
+  VISIT_GAP: duration('15m', 1_000, LONGEST_TIMER_MS).describe(
     'A device silent for longer than this has left; its return is a new visit',
   ),
   SETTLE_TIME: duration('3s', 0, 600_000).describe("How long a device's first frames are collected before a decision"),
-  DIRECTORY_REFRESH: duration('5m', 10_000).describe('How often registered devices are read from Nexudus'),
+  DIRECTORY_REFRESH: duration('5m', 10_000, 86_400_000).describe('How often registered devices are read from Nexudus'),
   KNOWN_DEVICES_FILE: text()
     .optional()
     .describe('CSV file (mac,name) of devices that are known besides those in Nexudus'),
@@ -154,10 +195,16 @@ const ENVIRONMENT = z.object({
     .optional()
     .describe('Time zone of the location; when set, failed check-ins carry the local time as well'),
   DRY_RUN: flag('false').describe('Decide and log, but post nothing'),
-  REPORT_AGAIN_AFTER: duration('0s').describe('Least time between two reports of one device; 0s reports every visit'),
+  REPORT_AGAIN_AFTER: duration('0s', 0, LONGEST_MS).describe(
+    'Least time between two reports of one device; 0s reports every visit',
+  ),
   REPORT_INACTIVE: flag('false').describe('Also report registered devices of inactive or archived coworkers'),
-  SILENCE_ALARM: duration('15m').describe('No frame for this long while the link is up is an alarm; 0s turns it off'),
-  RETENTION: duration('24h', 60_000).describe('How long anything about a device is kept after its visit ended'),
+  SILENCE_ALARM: duration('15m', 0, LONGEST_TIMER_MS).describe(
+    'No frame for this long while the link is up is an alarm; 0s turns it off',
+  ),
+  RETENTION: duration('24h', 60_000, LONGEST_MS).describe(
+    'How long anything about a device is kept after its visit ended',
+  ),
   STATUS_HOST: text().default('127.0.0.1').describe('Address of the status server'),
   STATUS_PORT: wholeNumber(0, 65_535).default(9467).describe('Port of the status server; 0 turns it off'),
   STATUS_TOKEN: z
@@ -287,7 +334,9 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
   const parsed = ENVIRONMENT.safeParse(values);
   for (const issue of parsed.error?.issues ?? []) {
     const name = String(issue.path[0]);
-    const given = (SECRETS as readonly string[]).includes(name) ? '' : ` (is ${JSON.stringify(values[name])})`;
+    const isSecret =
+      (SECRETS as readonly string[]).includes(name) || (name === 'NEXUDUS_URL' && values[name]?.includes('@'));
+    const given = isSecret ? '' : ` (is ${JSON.stringify(values[name])})`;
     problems.push(`${name}: ${issue.message}${given}`);
   }
   // Rules across variables look at what is valid so far, so that every problem is named in one go.
@@ -328,12 +377,20 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
   if (needs.nexudus && values.NEXUDUS_BUSINESS_ID === undefined) {
     problems.push('NEXUDUS_BUSINESS_ID: must be set: the number of the location in Nexudus');
   }
-  const retention = valid('RETENTION');
-  for (const name of ['VISIT_GAP', 'REPORT_AGAIN_AFTER'] as const) {
-    const period = valid(name);
-    if (retention !== undefined && period !== undefined && retention < period) {
-      problems.push(`RETENTION: must not be shorter than ${name} (${formatDuration(period)}), which relies on it`);
-    }
+  const [gap, settle, retention] = [valid('VISIT_GAP'), valid('SETTLE_TIME'), valid('RETENTION')];
+  if (gap !== undefined && settle !== undefined && settle >= gap) {
+    problems.push(`SETTLE_TIME: must be shorter than VISIT_GAP (${formatDuration(gap)})`);
+  }
+  // What is kept of a visit must outlast the silence that ends it, and its next forwarding.
+  if (gap !== undefined && settle !== undefined && retention !== undefined && retention < gap + settle + 60_000) {
+    const least = formatDuration(gap + settle + 60_000);
+    problems.push(`RETENTION: must be at least VISIT_GAP and SETTLE_TIME and a minute together (${least})`);
+  }
+  const again = valid('REPORT_AGAIN_AFTER');
+  if (again !== undefined && retention !== undefined && retention < again) {
+    problems.push(
+      `RETENTION: must not be shorter than REPORT_AGAIN_AFTER (${formatDuration(again)}), which relies on it`,
+    );
   }
   const statusHost = valid('STATUS_HOST') ?? '';
   if (!isLoopback(statusHost) && values.STATUS_TOKEN === undefined && valid('STATUS_PORT') !== 0) {

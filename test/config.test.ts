@@ -92,6 +92,60 @@ test('RETENTION must outlast what relies on it', () => {
   expect(problemsOf({ ...GOOD, REPORT_AGAIN_AFTER: '48h' })).toEqual([
     'RETENTION: must not be shorter than REPORT_AGAIN_AFTER (2d), which relies on it',
   ]);
+  expect(problemsOf({ ...GOOD, VISIT_GAP: '1d' })).toEqual([
+    'RETENTION: must be at least VISIT_GAP and SETTLE_TIME and a minute together (1d1m3s)',
+  ]);
+  expect(problemsOf({ ...GOOD, VISIT_GAP: '1d', RETENTION: '1d1m3s' })).toEqual([]);
+});
+
+test('a burst must settle before its visit can end', () => {
+  const problem = 'SETTLE_TIME: must be shorter than VISIT_GAP (4s)';
+  expect(problemsOf({ ...GOOD, VISIT_GAP: '4s', SETTLE_TIME: '4s' })).toEqual([problem]);
+  expect(problemsOf({ ...GOOD, VISIT_GAP: '4s' })).toEqual([]);
+});
+
+test.each([
+  ['VISIT_GAP', '24d'],
+  ['SETTLE_TIME', '10m'],
+  ['DIRECTORY_REFRESH', '1d'],
+  ['SILENCE_ALARM', '24d'],
+])('%s, which becomes a timer, is at most %s, and the problem says so', (name, longest) => {
+  const settings = { ...GOOD, RETENTION: '366d' };
+  expect(problemsOf({ ...settings, [name]: longest })).toEqual([]);
+  expect(problemsOf({ ...settings, [name]: `${longest}1ms` })).toEqual([
+    expect.stringMatching(new RegExp(`^${name}: must be a duration .*at most ${longest} `)),
+  ]);
+});
+
+test.each([
+  ['REDIS_URL', 'redis://:hunter2%ss@127.0.0.1'],
+  ['REDIS_URL', 'redis://hunter2%zz:x@127.0.0.1'],
+  ['NEXUDUS_URL', 'https://admin:hunter2@spaces.nexudus.com'],
+  ['NEXUDUS_URL', 'https://hunter2@spaces.nexudus.com'],
+  ['NEXUDUS_URL', 'htps://admin:hunter2@spaces.nexudus.com'],
+  ['NEXUDUS_TOTP_SECRET', 'hunter2-1'],
+  ['NEXUDUS_TOTP_SECRET', 'A'],
+])('a wrong %s (%s) is one problem that does not repeat it', (name, value) => {
+  const problems = problemsOf({ ...GOOD, [name]: value });
+  expect(problems).toEqual([expect.stringMatching(new RegExp(`^${name}: must `))]);
+  expect(problems[0]).not.toContain('hunter2');
+});
+
+test.each([
+  ['REDIS_URL', 'redis://admin:50%25@127.0.0.1/1'],
+  ['NEXUDUS_TOTP_SECRET', 'jbsw y3dp-EHPK 3PXP===='],
+  ['NEXUDUS_CLIENT_ID', 'left wing, eth0'],
+])('%s may be %s', (name, value) => {
+  expect(problemsOf({ ...GOOD, [name]: value })).toEqual([]);
+});
+
+test('what goes into an HTTP header is printable ASCII', () => {
+  const login = { NEXUDUS_BUSINESS_ID: '77', NEXUDUS_ACCESS_TOKEN: 'hunter2\nX: y' };
+  const problems = problemsOf({ ...login, NEXUDUS_CLIENT_ID: 'Büro' });
+  expect(problems).toEqual([
+    'NEXUDUS_ACCESS_TOKEN: must be printable ASCII, without spaces around it',
+    'NEXUDUS_CLIENT_ID: must be printable ASCII, without spaces around it (is "Büro")',
+  ]);
 });
 
 test.each([

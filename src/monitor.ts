@@ -126,6 +126,8 @@ interface Case extends VisitReport {
   failed: boolean;
   /** The visit is over. */
   ended: boolean;
+  /** What this sensor put into the outbox for it. */
+  entry: OutboxEntry | null;
 }
 
 /** Starts the pipeline. Errors of the source reject `finished`. */
@@ -138,6 +140,8 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
   const cases = new Map<Visit, Case>();
   /** Cases that are not settled yet although they came to the register once. */
   const unsettled = new Set<Case>();
+  /** Those of them that are over and idle: what can be given up, oldest first. */
+  const expendable = new Set<Case>();
   let timer: NodeJS.Timeout | undefined;
   let retryTimer: NodeJS.Timeout | undefined;
   let timerMs = Number.POSITIVE_INFINITY;
@@ -165,6 +169,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
             again: false,
             failed: false,
             ended: false,
+            entry: null,
           };
           cases.set(visit, one);
         }
@@ -175,10 +180,16 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
         const one = cases.get(visit);
         if (one === undefined) return;
         one.ended = true;
-        if (!one.busy && !unsettled.has(one)) close(one);
+        if (!one.busy) rest(one);
       },
     },
   );
+
+  /** What to do with a case that is over and that nobody works on. */
+  function rest(one: Case): void {
+    if (unsettled.has(one)) expendable.add(one);
+    else close(one);
+  }
 
   function close(one: Case): void {
     cases.delete(one.visit);
@@ -190,6 +201,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     one.busy = true;
     one.again = false;
     one.failed = false;
+    expendable.delete(one);
     try {
       const { mac, firstMs, lastMs } = one.visit;
       const done = after(register.sight(mac, firstMs, lastMs), (registered) => settle(one, registered));
@@ -209,44 +221,53 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     one.busy = false;
     if (one.settlement !== null) unsettled.delete(one);
     if (one.again) enter(one);
-    else if (one.ended && !unsettled.has(one)) close(one);
+    else if (one.ended) rest(one);
   }
 
   function fail(one: Case, error: unknown): void {
     one.busy = false;
-    one.failed = true;
     wait(one);
+    if (one.ended) rest(one);
     listener.onTrouble?.(error);
-    retryTimer ??= setTimeout(retryFailed, RETRY_MS);
+    retry(one);
   }
 
-  function retryFailed(): void {
-    retryTimer = undefined;
-    for (const one of [...unsettled]) if (one.failed && !one.busy) enter(one);
+  function retry(one: Case): void {
+    one.failed = true;
+    retryTimer ??= setTimeout(() => {
+      retryTimer = undefined;
+      enterAgain([...unsettled].filter(({ failed }) => failed));
+    }, RETRY_MS);
+  }
+
+  /** Of one device only one visit at a time, so that the later one knows what became of the earlier (REPORT_AGAIN_AFTER). */
+  function enterAgain(waiting: readonly Case[]): void {
+    const macs = new Set<MacAddress>();
+    for (const one of waiting) {
+      if (one.busy) one.again = true;
+      else if (macs.has(one.visit.mac)) retry(one);
+      else enter(one);
+      macs.add(one.visit.mac);
+    }
   }
 
   /** Keeps a case that is not settled, within bounds: those whose device is still there are never given up. */
   function wait(one: Case): void {
     unsettled.add(one);
-    if (unsettled.size <= MOST_WAITING) return;
-    for (const candidate of unsettled) {
-      if (!candidate.ended || candidate.busy) continue;
-      unsettled.delete(candidate);
-      counts.givenUp++;
-      listener.onGivenUp?.(candidate);
-      close(candidate);
-      return;
-    }
+    const [oldest] = expendable;
+    if (unsettled.size <= MOST_WAITING || oldest === undefined) return;
+    expendable.delete(oldest);
+    unsettled.delete(oldest);
+    counts.givenUp++;
+    listener.onGivenUp?.(oldest);
+    close(oldest);
   }
 
   function settle(one: Case, registered: RegisteredVisit): Awaitable<void> {
     const { visit } = one;
     one.startMs ??= registered.startMs;
     if (one.settlement !== null) {
-      // The register lost it (a Redis that came back empty): told again, so that no other sensor reports the visit.
-      return registered.settlement === null
-        ? register.settle(visit.mac, registered.startMs, one.settlement)
-        : undefined;
+      return registered.settlement === null ? settleAgain(one, registered.startMs, one.settlement) : undefined;
     }
     const decision = decide(
       { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0, kin: visit.kin },
@@ -266,8 +287,8 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       return;
     }
     const settlement = settlementOf(decision, registered);
-    const added = settlement === 'reported' ? outbox.add(entryFor(one, registered.startMs, decision)) : undefined;
-    return after(added, () =>
+    if (settlement === 'reported') one.entry = entryFor(one, registered.startMs, decision);
+    return after(one.entry === null ? undefined : outbox.add(one.entry), () =>
       after(register.settle(visit.mac, registered.startMs, settlement), () => {
         one.settlement = settlement;
         listener.onDecision?.(one);
@@ -275,9 +296,18 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
     );
   }
 
+  /**
+   * The register lost what became of a visit: Redis came back empty, or with less than it had. Told again, no other sensor reports it;
+   * and the failed check-in may have been lost as well. Marked as sent, it is searched for before it is posted.
+   */
+  function settleAgain({ visit, entry }: Case, startMs: number, settlement: Settlement): Awaitable<void> {
+    const added = entry === null ? undefined : outbox.add({ ...entry, sent: true });
+    return after(added, () => register.settle(visit.mac, startMs, settlement));
+  }
+
   function settlementOf(decision: Decision, { startMs, lastReportedMs }: RegisteredVisit): Settlement {
     if (decision.kind === 'ignored' || decision.kind === 'recognised') return decision.kind;
-    const isTooSoon = lastReportedMs !== null && startMs - lastReportedMs < settings.reportAgainAfterMs;
+    const isTooSoon = lastReportedMs !== null && Math.abs(startMs - lastReportedMs) < settings.reportAgainAfterMs;
     return isTooSoon ? 'spaced' : 'reported';
   }
 
@@ -293,7 +323,8 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
         vendor: vendorOf(visit.mac),
         randomised: isRandomised(visit.mac),
         hostname: visit.hostname,
-        ip: ipv4 === 0 ? (visit.ipv6s.at(-1) ?? null) : formatIpv4(ipv4),
+        // A link-local address leads nobody to the device.
+        ip: ipv4 === 0 ? (visit.ipv6s.findLast((ip) => !ip.startsWith('fe80')) ?? null) : formatIpv4(ipv4),
         via: visit.via,
         ...(owner?.kind === 'coworker'
           ? { inactive: { coworkerId: owner.id, name: owner.name, reason: `account ${owner.status}` } }
@@ -314,6 +345,8 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       if (eventMs < latestMs - settings.gapMs) tracker.flush();
       latestMs = eventMs;
     }
+    // What was due before this frame must not be coloured by it.
+    tracker.advance(steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
       listener.onSighting?.(sighting, eventMs);
@@ -381,11 +414,12 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
         if (one.visit.mac !== mac) continue;
         cases.delete(one.visit);
         unsettled.delete(one);
+        expendable.delete(one);
       }
       listener.onForget?.(mac);
     },
     directoryLoaded() {
-      for (const one of [...unsettled]) if (!one.busy) enter(one);
+      enterAgain([...unsettled]);
     },
     stop: () => source.stop(),
   };

@@ -3,7 +3,6 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../scripts/nexudus-sandbox/sandbox.js';
-import type { FrameHandler, FrameSource } from '../src/capture/frame-source.js';
 import { Directory } from '../src/devices/directory.js';
 import { NO_IGNORE_RULES } from '../src/devices/ignore-rules.js';
 import { Infrastructure } from '../src/devices/infrastructure.js';
@@ -14,32 +13,9 @@ import { RedisOutbox, startRedisDelivery } from '../src/outbox/redis-outbox.js';
 import { connectRedis } from '../src/redis-connection.js';
 import { FloodGuard } from '../src/visits/flood-guard.js';
 import { RedisVisitRegister } from '../src/visits/redis-visit-register.js';
-import { ARP, arp, ethernet } from './decode/frames.js';
+import { HandFedSource } from './hand-fed-source.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import { until } from './run-process.js';
-
-/** Frames that the test hands over itself, as a live interface would. */
-class HandFedSource implements FrameSource {
-  private onFrame: FrameHandler = () => {};
-  private end = () => {};
-
-  run(onFrame: FrameHandler): Promise<void> {
-    this.onFrame = onFrame;
-    return new Promise((resolve) => {
-      this.end = resolve;
-    });
-  }
-
-  stop(): void {
-    this.end();
-  }
-
-  announce(device: number): void {
-    const mac = macOf(device);
-    const frame = Buffer.from(ethernet(ARP, arp({ sha: mac, spa: `10.0.0.${device}` }), { source: mac }));
-    this.onFrame(frame, frame.length, Date.now(), 'ethernet');
-  }
-}
 
 const macOf = (device: number) => `3c:22:fb:00:00:${device.toString(16).padStart(2, '0')}`;
 const upper = (devices: readonly number[]) => devices.map((device) => macOf(device).toUpperCase());
@@ -145,13 +121,13 @@ test.each(FAULTS)(
   { timeout: 60_000 },
   async ({ begin, end }) => {
     const { source, monitor, troubles } = sensor();
-    for (const device of [1, 2]) source.announce(device);
+    for (const device of [1, 2]) source.announce(macOf(device));
     await arrived([1, 2]);
 
     await begin();
-    for (const device of [1, 2, 3, 4, 5]) source.announce(device);
+    for (const device of [1, 2, 3, 4, 5]) source.announce(macOf(device));
     await until('the trouble is noticed', () => troubles.length > 0, 30_000);
-    for (const device of [3, 4, 5, 6]) source.announce(device);
+    for (const device of [3, 4, 5, 6]) source.announce(macOf(device));
     await until('the visits wait', () => monitor.waiting() >= 4);
     expect(monitor.counts.sightings).toBe(2 + 5 + 4);
 
@@ -163,10 +139,10 @@ test.each(FAULTS)(
 
 test('while Redis hangs, devices wait; when it answers again they are reported once', { timeout: 60_000 }, async () => {
   const { source, monitor } = sensor();
-  source.announce(1);
+  source.announce(macOf(1));
   await arrived([1]);
   server.pause();
-  for (const device of [2, 3]) source.announce(device);
+  for (const device of [2, 3]) source.announce(macOf(device));
   await until('the visits wait', () => monitor.waiting() >= 2);
   server.resume();
   await arrived([1, 2, 3]);
@@ -177,7 +153,7 @@ test('a Redis that comes back empty does not make a sensor that went on report a
 }, async () => {
   const first = sensor();
   const second = sensor();
-  for (const { source } of [first, second]) source.announce(1);
+  for (const { source } of [first, second]) source.announce(macOf(1));
   await arrived([1]);
   await until('both know it', () => [first, second].every(({ monitor }) => monitor.waiting() === 0));
   const redis = new Redis(server.url);
@@ -185,9 +161,9 @@ test('a Redis that comes back empty does not make a sensor that went on report a
   await redis.quit();
   // A new fact makes both tell the register of the visit again; the first to do so also tells it what became of it.
   for (const { source, monitor } of [first, second]) {
-    source.announce(1);
+    source.announce(macOf(1));
     monitor.tracker.settleAll();
-    source.announce(2);
+    source.announce(macOf(2));
   }
   await arrived([1, 2]);
 });
@@ -197,7 +173,7 @@ test('a monitor that starts while Redis is away keeps its visits until Redis is 
 }, async () => {
   await server.kill();
   const { source, monitor } = sensor();
-  for (const device of [1, 2, 3]) source.announce(device);
+  for (const device of [1, 2, 3]) source.announce(macOf(device));
   await until('the visits wait', () => monitor.waiting() === 3);
   await server.start();
   await arrived([1, 2, 3]);

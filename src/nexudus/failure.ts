@@ -17,7 +17,13 @@ export type NexudusFailure =
   | { readonly kind: 'login-refused'; readonly message: string }
   | { readonly kind: 'unauthorised'; readonly message: string }
   | { readonly kind: 'rejected'; readonly status: number; readonly messages: readonly string[] }
-  | { readonly kind: 'unavailable'; readonly message: string; readonly mayHaveArrived: boolean }
+  | {
+      readonly kind: 'unavailable';
+      readonly message: string;
+      readonly mayHaveArrived: boolean;
+      /** The request went out, but no whole answer came back: it may still be worked on. */
+      readonly isUnanswered?: true;
+    }
   | { readonly kind: 'unexpected'; readonly message: string; readonly mayHaveArrived: boolean };
 
 /** What every call throws, besides the reason of the signal that aborted it. */

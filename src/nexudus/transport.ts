@@ -109,7 +109,12 @@ function failureOf(error: unknown, where: string, deadlineMs: number | null): un
     return new NexudusError({ kind: 'unexpected', message: `${where}: the answer is not HTTP`, mayHaveArrived: true });
   }
   const why = deadlineMs === null ? reason(error) : `no whole answer within ${Math.ceil(deadlineMs / 1000)} s`;
-  return new NexudusError({ kind: 'unavailable', message: `${where}: ${why}`, mayHaveArrived: true });
+  return new NexudusError({
+    kind: 'unavailable',
+    message: `${where}: ${why}`,
+    mayHaveArrived: true,
+    isUnanswered: true,
+  });
 }
 
 const REASONS: Record<string, string> = {

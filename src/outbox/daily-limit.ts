@@ -1,8 +1,14 @@
 // How many failed check-ins may still be posted today (UTC), counted for all sensors on one Redis together.
 import type { Redis } from 'ioredis';
 
-/** Takes one post out of the day's number. Answers whether it was still there; rejects when the count cannot be kept. */
-export type ClaimPost = () => Promise<boolean>;
+/** One post out of the day's number, or the news that there is none left. `giveBack` when the post was certainly not made. */
+export interface Claim {
+  readonly isGranted: boolean;
+  giveBack(): Promise<void>;
+}
+
+/** Rejects when the count cannot be kept. */
+export type ClaimPost = () => Promise<Claim>;
 
 const KEPT_SECONDS = 2 * 86_400;
 
@@ -19,9 +25,15 @@ export function claimInMemory(perDay: number): ClaimPost {
       day = today();
       used = 0;
     }
-    if (used >= perDay) return false;
-    used++;
-    return true;
+    const isGranted = used < perDay;
+    if (isGranted) used++;
+    const claimedOn = day;
+    return {
+      isGranted,
+      async giveBack() {
+        if (isGranted && claimedOn === day) used--;
+      },
+    };
   };
 }
 
@@ -29,8 +41,13 @@ export function claimInMemory(perDay: number): ClaimPost {
 export function claimInRedis(redis: Redis, perDay: number): ClaimPost {
   return async () => {
     const key = `{nwm:outbox}:posts:${today()}`;
+    const giveBack = async () => {
+      await redis.decr(key);
+    };
     const used = await redis.incr(key);
     if (used === 1) await redis.expire(key, KEPT_SECONDS);
-    return used <= perDay;
+    const isGranted = used <= perDay;
+    if (!isGranted) await giveBack();
+    return { isGranted, giveBack };
   };
 }

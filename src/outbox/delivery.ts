@@ -14,6 +14,8 @@ export interface Patience {
   readonly loginPauseMs: number;
   /** While there is no directory to ask. */
   readonly directoryPauseMs: number;
+  /** Between a post that was not answered and the search for it. */
+  readonly searchAfterMs: number;
 }
 
 const PATIENCE: Patience = {
@@ -21,11 +23,14 @@ const PATIENCE: Patience = {
   longestPauseMs: 60_000,
   loginPauseMs: 60_000,
   directoryPauseMs: 5_000,
+  searchAfterMs: 30_000,
 };
 /** When Nexudus asks to wait without saying how long: its limits count by the minute. */
 const THROTTLED_PAUSE_MS = 30_000;
 /** How soon is looked whether a new day has begun. */
 const DAILY_LIMIT_PAUSE_MS = 300_000;
+/** After an entry waited this long somebody may have registered the device; before, it was decided a moment ago. */
+const WAITED_LONG_MS = 30_000;
 /** After so many server errors in a row for the same entry the entry, not the API, is the likely cause. */
 const TRIES_BEFORE_PUT_BACK = 3;
 
@@ -39,11 +44,13 @@ export interface DeliveryEdges {
   post(checkin: FailedCheckin): Promise<number>;
   /** The id of the record that an earlier try made, null when there is none. */
   find(checkin: FailedCheckin): Promise<number | null>;
+  /** Brings the directory up to date before an entry that has waited; never rejects. */
+  freshen?(): Promise<void>;
   /** Asks the directory again: report it still, do not, or wait because there is no directory to ask. */
   recheck(entry: OutboxEntry): Recheck;
   /** Adds what is only read when it is really needed (the plan and teams of an inactive coworker). */
   complete(checkin: FailedCheckin): Promise<FailedCheckin>;
-  /** Whether the day's limit of posts still has room for one. */
+  /** Takes one post out of the day's number. */
   readonly claimPost?: ClaimPost;
   readonly patience?: Patience;
 }
@@ -54,7 +61,7 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
   let failuresInARow = 0;
   let blocking: { id: string; tries: number } | null = null;
 
-  function pause(reason: string): Outcome {
+  function pause(reason: string): Outcome & { kind: 'pause' } {
     const longest = Math.min(patience.longestPauseMs, patience.firstPauseMs * 2 ** Math.min(failuresInARow, 10));
     failuresInARow++;
     return { kind: 'pause', ms: Math.round(longest * (0.5 + Math.random() / 2)), reason };
@@ -70,7 +77,7 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
         return {
           kind: 'pause',
           ms: patience.loginPauseMs,
-          reason: `the account may not do this (role FailedCheckin-Create): ${failure.message}`,
+          reason: failure.message,
         };
       case 'rejected':
         // Only a 400 is Nexudus's verdict on this very check-in. Anything else (a wrong path, a proxy's answer, a 200 that
@@ -83,40 +90,89 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
     }
   }
 
+  /**
+   * The post may still be on its way: a search at once would find nothing, and then there would be two. The first time the others
+   * go ahead meanwhile; when they are not answered either it is the API, and all wait in their order.
+   */
+  function afterSilence(reason: string): Outcome {
+    const isFirst = failuresInARow === 0;
+    const paused = pause(reason);
+    if (isFirst) return { kind: 'put-back', reason, ms: patience.searchAfterMs };
+    return { ...paused, ms: Math.max(paused.ms, patience.searchAfterMs) };
+  }
+
   /** A failure of the API or of this entry: the API is given a few chances, then the others go ahead. */
   function afterDoubtful(entry: OutboxEntry, reason: string): Outcome {
     blocking = { id: entry.id, tries: blocking?.id === entry.id ? blocking.tries + 1 : 1 };
     return blocking.tries >= TRIES_BEFORE_PUT_BACK ? { kind: 'put-back', reason } : pause(reason);
   }
 
-  return async (entry, markSent) => {
-    const recheck = edges.recheck(entry);
-    if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
-    if (recheck.kind === 'not-needed' && !entry.sent) return recheck;
-    let isSent = entry.sent;
+  /** The id of the record that an earlier try made; an outcome when that cannot be told now; null when there is none. */
+  async function search(entry: OutboxEntry): Promise<number | Outcome | null> {
     try {
-      if (entry.sent) {
-        const recordId = await edges.find(entry.checkin);
-        if (recordId !== null) return succeed({ kind: 'found', recordId });
-        if (recheck.kind === 'not-needed') return recheck;
-        // Certainly not there: until the post begins, the outcome is known again.
-        isSent = false;
-      }
-      const checkin = await edges.complete(entry.checkin);
-      if (edges.claimPost !== undefined && !(await edges.claimPost())) {
-        return {
-          kind: 'pause',
-          ms: DAILY_LIMIT_PAUSE_MS,
-          reason: "today's number of posts is used up (NEXUDUS_POSTS_PER_DAY)",
-        };
-      }
-      await markSent(true);
-      isSent = true;
+      return await edges.find(entry.checkin);
+    } catch (error) {
+      if (!(error instanceof NexudusError)) throw error;
+      const { failure } = error;
+      // No verdict on the check-in itself, only on the question: the others go ahead, this one is asked about again.
+      if (failure.kind === 'rejected' || failure.kind === 'unauthorised')
+        return { kind: 'put-back', reason: error.message };
+      return afterFailure(entry, failure);
+    }
+  }
+
+  /** Adds plan and teams where they can be had; a report without them is better than none. */
+  async function complete(checkin: FailedCheckin): Promise<FailedCheckin> {
+    try {
+      return await edges.complete(checkin);
+    } catch (error) {
+      const isFinal = error instanceof NexudusError && ['rejected', 'unauthorised'].includes(error.failure.kind);
+      if (isFinal) return checkin;
+      throw error;
+    }
+  }
+
+  async function post(entry: OutboxEntry, markSent: (sent: boolean) => Promise<void>): Promise<Outcome> {
+    const checkin = await complete(entry.checkin);
+    const claim = edges.claimPost === undefined ? null : await edges.claimPost();
+    if (claim !== null && !claim.isGranted) {
+      return {
+        kind: 'pause',
+        ms: DAILY_LIMIT_PAUSE_MS,
+        reason: "today's number of posts is used up (NEXUDUS_POSTS_PER_DAY)",
+      };
+    }
+    await markSent(true);
+    try {
       return succeed({ kind: 'posted', recordId: await edges.post(checkin) });
     } catch (error) {
       if (!(error instanceof NexudusError)) throw error;
-      if (isSent && !entry.sent && !mayHaveArrived(error.failure)) await markSent(false);
-      return afterFailure(entry, error.failure);
+      const { failure } = error;
+      if (!mayHaveArrived(failure)) {
+        await claim?.giveBack();
+        // An entry that was sent before stays marked: a search costs little.
+        if (!entry.sent) await markSent(false);
+      } else if (hasNoAnswer(failure)) return afterSilence(error.message);
+      return afterFailure(entry, failure);
+    }
+  }
+
+  return async (entry, markSent, addedMs) => {
+    if (Date.now() - addedMs > WAITED_LONG_MS) await edges.freshen?.();
+    const recheck = edges.recheck(entry);
+    if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
+    if (recheck.kind === 'not-needed' && !entry.sent) return recheck;
+    try {
+      if (entry.sent) {
+        const found = await search(entry);
+        if (typeof found === 'number') return succeed({ kind: 'found', recordId: found });
+        if (found !== null) return found;
+        if (recheck.kind === 'not-needed') return recheck;
+      }
+      return await post(entry, markSent);
+    } catch (error) {
+      if (error instanceof NexudusError) return afterFailure(entry, error.failure);
+      throw error;
     }
   };
 
@@ -125,6 +181,11 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
     blocking = null;
     return outcome;
   }
+}
+
+/** Whether the request went out and nothing came back: a timeout, a connection that broke. */
+function hasNoAnswer(failure: NexudusFailure): boolean {
+  return failure.kind === 'unavailable' && failure.isUnanswered === true;
 }
 
 /** Whether the record may exist although the call failed. */

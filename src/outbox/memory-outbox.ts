@@ -70,9 +70,13 @@ export class MemoryOutbox implements Outbox {
         continue;
       }
       this.activeId = next.entry.id;
-      const outcome = await deliver(next.entry, async (sent) => {
-        next.entry = { ...next.entry, sent };
-      });
+      const outcome = await deliver(
+        next.entry,
+        async (sent) => {
+          next.entry = { ...next.entry, sent };
+        },
+        next.addedMs,
+      );
       this.activeId = null;
       this.pausedUntilMs = performance.now() + this.options.spacingMs;
       this.apply(next, outcome);
@@ -95,7 +99,8 @@ export class MemoryOutbox implements Outbox {
         break;
       case 'put-back':
         item.reason = outcome.reason;
-        item.notBeforeMs = performance.now() + putBackMs(item.tries, this.options.firstPutBackMs ?? FIRST_PUT_BACK_MS);
+        item.notBeforeMs =
+          performance.now() + (outcome.ms ?? putBackMs(item.tries, this.options.firstPutBackMs ?? FIRST_PUT_BACK_MS));
         item.tries++;
         break;
       case 'refused':

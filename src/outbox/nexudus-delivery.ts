@@ -8,17 +8,19 @@ import { readPlan } from '../nexudus/plan.js';
 import { createDelivery, type DeliveryEdges, type Recheck } from './delivery.js';
 import type { Deliver, OutboxEntry } from './outbox.js';
 
+const NO_INFRASTRUCTURE = new Infrastructure();
+
 /** One delivery for all entries; it remembers how often in a row the API failed. */
 export function nexudusDelivery(
   client: NexudusClient,
   rules: DecisionRules & { readonly businessId: number },
-  more: Pick<DeliveryEdges, 'claimPost' | 'patience'> = {},
+  more: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> = {},
 ): Deliver {
-  // Other businesses' sensors have rules and equipment of their own; the registered devices are the same for all.
-  const foreignRules: DecisionRules = { ...rules, ignore: NO_IGNORE_RULES, infrastructure: new Infrastructure() };
-
   function recheck({ mac, hostname, ipv4, checkin }: OutboxEntry): Recheck {
-    const decision = decide({ mac, hostname, ipv4 }, checkin.BusinessId === rules.businessId ? rules : foreignRules);
+    const decision = decide(
+      { mac, hostname, ipv4 },
+      checkin.BusinessId === rules.businessId ? rules : foreignRules(checkin),
+    );
     switch (decision.kind) {
       case 'unrecognised':
         return { kind: 'report' };
@@ -27,6 +29,23 @@ export function nexudusDelivery(
       default:
         return { kind: 'not-needed', reason: decision.reason };
     }
+  }
+
+  /** Another business's sensors have rules, equipment and a local list of their own; who is registered is the same for all. */
+  function foreignRules(checkin: FailedCheckin): DecisionRules {
+    const { directory } = rules;
+    return {
+      ignore: NO_IGNORE_RULES,
+      infrastructure: NO_INFRASTRUCTURE,
+      reportInactive: checkin.CoworkerId !== undefined,
+      directory: {
+        loaded: directory.loaded,
+        lookup(mac) {
+          const owner = directory.lookup(mac);
+          return owner?.kind === 'local' ? null : owner;
+        },
+      },
+    };
   }
 
   async function complete(checkin: FailedCheckin): Promise<FailedCheckin> {

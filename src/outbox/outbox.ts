@@ -78,12 +78,24 @@ export type Outcome =
   /** Nothing can be delivered now: every entry waits for `ms`, this one stays first. Not counted as a try. */
   | { readonly kind: 'pause'; readonly ms: number; readonly reason: string }
   /** Something is wrong with this entry alone: it is put back, the next one goes ahead. */
-  | { readonly kind: 'put-back'; readonly reason: string }
+  | {
+      readonly kind: 'put-back';
+      readonly reason: string;
+      /** For how long; left out: longer with each try. */
+      readonly ms?: number;
+    }
   /** Nexudus will never take it. */
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** Tries to deliver one entry. `markSent` keeps, durably, that a post is being made (true) or certainly was not (false). Never rejects for what the API does. */
-export type Deliver = (entry: OutboxEntry, markSent: (sent: boolean) => Promise<void>) => Promise<Outcome>;
+/**
+ * Tries to deliver one entry, added at `addedMs` (ms since the epoch). `markSent` keeps, durably, that a post is about to be made
+ * (true) or certainly was not (false); it rejects when somebody else has the entry by now. Never rejects for what the API does.
+ */
+export type Deliver = (
+  entry: OutboxEntry,
+  markSent: (sent: boolean) => Promise<void>,
+  addedMs: number,
+) => Promise<Outcome>;
 
 /** Running delivery. */
 export interface Deliverer {

@@ -26,6 +26,8 @@ const EVENTS = `${PREFIX}:${QUEUE}:events`;
  * takes the entry over.
  */
 const LOCK_MS = 30_000;
+/** With the longest post (25 s, see the client's time limits) less than the lock. */
+const LONGEST_LOCK_ANSWER_MS = 4_000;
 const STALLED_CHECK_MS = 15_000;
 /** Retried for as long as it takes: Nexudus's answer, not a count, ends an entry. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -156,7 +158,9 @@ export class RedisOutbox implements Outbox {
 
   /** Holds back every sensor's deliveries for a while. */
   async pauseAll(milliseconds: number): Promise<void> {
-    await this.queue.rateLimit(milliseconds);
+    const ms = Math.ceil(milliseconds);
+    // A shorter pause must not cut a longer one that another sensor was asked for.
+    if ((await this.queue.getRateLimitTtl()) < ms) await this.queue.rateLimit(ms);
   }
 }
 
@@ -181,11 +185,11 @@ export function startRedisDelivery(
       const parsed = OUTBOX_ENTRY.safeParse(job.data);
       if (!parsed.success) throw new UnrecoverableError('this entry was not written by wifi-monitor');
       const entry = parsed.data as OutboxEntry;
-      const outcome = await deliver(entry, async (sent) => {
-        // Fails when another sensor took the entry over while this one was cut off from Redis: then nothing is posted.
-        if (sent) await job.extendLock(token, LOCK_MS);
+      const markSent = async (sent: boolean) => {
         await job.updateData({ ...entry, sent });
-      });
+        if (sent) await holdLock(job, token);
+      };
+      const outcome = await deliver(entry, markSent, job.timestamp);
       options.onOutcome(entry, outcome);
       return await conclude(job, outcome, outbox);
     },
@@ -198,11 +202,39 @@ export function startRedisDelivery(
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_CHECK_MS,
       maxStalledCount: NO_LIMIT,
-      settings: { backoffStrategy: (tries) => putBackMs(tries - 1, options.firstPutBackMs ?? FIRST_PUT_BACK_MS) },
+      settings: {
+        backoffStrategy: (tries, _type, error) =>
+          error instanceof PutBack && error.ms !== undefined
+            ? error.ms
+            : putBackMs(tries - 1, options.firstPutBackMs ?? FIRST_PUT_BACK_MS),
+      },
     },
   );
   worker.on('error', options.onError);
   return { close: () => worker.close() };
+}
+
+/** Puts an entry back for `ms`, or for longer with each try. */
+class PutBack extends Error {
+  constructor(
+    reason: string,
+    readonly ms: number | undefined,
+  ) {
+    super(reason);
+  }
+}
+
+/**
+ * The last word with Redis before a post: is the entry still ours? While this sensor was cut off from Redis another may have taken
+ * it over. An answer that took long leaves too little of the lock's time for the post.
+ * @throws Error when it is not, or when nobody can tell
+ */
+async function holdLock(job: Job<OutboxEntry>, token: string): Promise<void> {
+  const askedMs = performance.now();
+  const isOurs = (await job.extendLock(token, LOCK_MS)) === 1;
+  if (!isOurs || performance.now() - askedMs > LONGEST_LOCK_ANSWER_MS) {
+    throw new Error('cut off from Redis: another sensor may have taken this failed check-in over');
+  }
 }
 
 async function conclude(job: Job<OutboxEntry>, outcome: Outcome, outbox: RedisOutbox): Promise<Outcome> {
@@ -216,7 +248,7 @@ async function conclude(job: Job<OutboxEntry>, outcome: Outcome, outbox: RedisOu
       await job.updateProgress({ reason: outcome.reason });
       throw Worker.RateLimitError();
     case 'put-back':
-      throw new Error(outcome.reason);
+      throw new PutBack(outcome.reason, outcome.ms);
     case 'refused':
       throw new UnrecoverableError(outcome.reason);
   }

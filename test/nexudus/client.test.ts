@@ -401,6 +401,7 @@ describe('answers that are hardly HTTP', () => {
     expect(await failureOf(readUsers(clientFor(url, { ...TOKEN, timeouts })))).toEqual({
       kind: 'unavailable',
       mayHaveArrived: true,
+      isUnanswered: true,
       message: 'GET /api/sys/users: no whole answer within 1 s',
     });
   });

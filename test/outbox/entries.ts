@@ -1,5 +1,5 @@
 // What tests of the outbox put into it, and how they log in to the sandbox.
-import { Directory } from '../../src/devices/directory.js';
+import { Directory, type DirectoryView } from '../../src/devices/directory.js';
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
 import { Infrastructure } from '../../src/devices/infrastructure.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
@@ -9,7 +9,13 @@ import { visitId } from '../../src/visits/visit-register.js';
 const START = Date.parse('2026-03-02T09:00:00Z');
 
 /** Short enough for tests. */
-export const PATIENCE = { firstPauseMs: 20, longestPauseMs: 100, loginPauseMs: 50, directoryPauseMs: 20 };
+export const PATIENCE = {
+  firstPauseMs: 20,
+  longestPauseMs: 100,
+  loginPauseMs: 50,
+  directoryPauseMs: 20,
+  searchAfterMs: 20,
+};
 
 /** The sandbox's only account. */
 export const LOGIN = { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null } as const;
@@ -40,7 +46,7 @@ export function emptyDirectory(): Directory {
 }
 
 /** Rules by which nobody is ignored, and known is who is in the directory. */
-export function rulesOf(directory: Directory) {
+export function rulesOf<View extends DirectoryView>(directory: View) {
   return {
     businessId: 77,
     ignore: NO_IGNORE_RULES,

@@ -1,7 +1,6 @@
 // A whole sensor in the test's process, with its status server: only its frames are handed to it.
 import { pino } from 'pino';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
-import type { FrameHandler, FrameSource } from '../../src/capture/frame-source.js';
 import type { InterfaceState } from '../../src/capture/interface-watch.js';
 import { Directory } from '../../src/devices/directory.js';
 import { parseIgnoreRules } from '../../src/devices/ignore-rules.js';
@@ -26,6 +25,7 @@ import { FloodGuard } from '../../src/visits/flood-guard.js';
 import { MemoryVisitRegister } from '../../src/visits/memory-visit-register.js';
 import { RedisVisitRegister } from '../../src/visits/redis-visit-register.js';
 import { ARP, arp, ascii, dhcp, ethernet, IPV4, ipv4, option, REQUEST, udp } from '../decode/frames.js';
+import { HandFedSource } from '../hand-fed-source.js';
 import type { RedisServer } from '../redis-server.js';
 
 const BUSINESS_ID = 77;
@@ -38,27 +38,6 @@ export interface Shown {
   readonly ip?: string;
   readonly hostname?: string;
   readonly vlan?: number;
-}
-
-/** Frames that the test hands over itself, as a live interface would. */
-class HandFedSource implements FrameSource {
-  private onFrame: FrameHandler = () => {};
-  private end = () => {};
-
-  run(onFrame: FrameHandler): Promise<void> {
-    this.onFrame = onFrame;
-    return new Promise((resolve) => {
-      this.end = resolve;
-    });
-  }
-
-  stop(): void {
-    this.end();
-  }
-
-  give(bytes: Uint8Array, atMs: number): void {
-    this.onFrame(Buffer.from(bytes), bytes.length, atMs, 'ethernet');
-  }
 }
 
 export interface TrialOptions {

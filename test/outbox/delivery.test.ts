@@ -1,0 +1,178 @@
+// What delivery makes of each answer, told by small edges of its own; and that an entry which somebody else took over is not posted.
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NexudusError, type NexudusFailure } from '../../src/nexudus/failure.js';
+import { claimInMemory, claimInRedis } from '../../src/outbox/daily-limit.js';
+import { createDelivery, type DeliveryEdges } from '../../src/outbox/delivery.js';
+import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
+import type { Outcome } from '../../src/outbox/outbox.js';
+import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
+import { type RedisServer, startRedis } from '../redis-server.js';
+import { until } from '../run-process.js';
+import { emptyDirectory, entryFor, PATIENCE, rulesOf } from './entries.js';
+
+let server: RedisServer;
+let redis: Redis;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url, { maxRetriesPerRequest: null });
+});
+afterAll(async () => {
+  await redis.quit();
+  await server.stop();
+});
+
+const fails = (failure: NexudusFailure) => () => Promise.reject(new NexudusError(failure));
+const refused = fails({ kind: 'unavailable', message: 'connection refused', mayHaveArrived: false });
+const rejected = (status: number) => fails({ kind: 'rejected', status, messages: ['no'] });
+const lacksRole = fails({ kind: 'unauthorised', message: 'the account lacks the role' });
+
+function delivery(edges: Partial<DeliveryEdges> = {}) {
+  const posts: object[] = [];
+  const marks: boolean[] = [];
+  const deliver = createDelivery({
+    post: async (checkin) => posts.push(checkin),
+    find: async () => null,
+    recheck: () => ({ kind: 'report' }),
+    complete: async (checkin) => checkin,
+    patience: PATIENCE,
+    ...edges,
+  });
+  const run = (changes: { sent?: boolean; addedMs?: number } = {}): Promise<Outcome> =>
+    deliver(
+      { ...entryFor(1), sent: changes.sent ?? false },
+      async (sent) => {
+        marks.push(sent);
+      },
+      changes.addedMs ?? Date.now(),
+    );
+  return { run, posts, marks };
+}
+
+test.each([
+  ['in memory', () => claimInMemory(2)],
+  ['in Redis', () => claimInRedis(redis, 2)],
+])("posts that certainly were not made do not use up the day's number (%s)", async (_where, make) => {
+  await redis.flushall();
+  const claimPost = make();
+  const failing = delivery({ claimPost, post: refused });
+  for (let tries = 0; tries < 5; tries++)
+    expect(await failing.run()).toMatchObject({ kind: 'pause', reason: 'connection refused' });
+  const working = delivery({ claimPost });
+  expect([(await working.run()).kind, (await working.run()).kind, (await working.run()).kind]).toEqual([
+    'posted',
+    'posted',
+    'pause',
+  ]);
+  expect(working.posts).toHaveLength(2);
+});
+
+test('a search that is refused says nothing about the check-in: it is put back, never failed', async () => {
+  for (const find of [rejected(400), lacksRole])
+    expect((await delivery({ find }).run({ sent: true })).kind).toBe('put-back');
+});
+
+test('plan and teams that cannot be read do not keep a report back', async () => {
+  for (const complete of [rejected(404), lacksRole]) {
+    const { run, posts } = delivery({ complete });
+    expect((await run()).kind).toBe('posted');
+    expect(posts).toEqual([entryFor(1).checkin]);
+  }
+  // But an API that is away is waited for.
+  expect((await delivery({ complete: refused }).run()).kind).toBe('pause');
+});
+
+test('a post that was not answered is searched for later, while others go ahead; a second one in a row makes all wait', async () => {
+  const { run, marks } = delivery({
+    post: fails({ kind: 'unavailable', message: 'reset', mayHaveArrived: true, isUnanswered: true }),
+  });
+  expect(await run()).toEqual({ kind: 'put-back', reason: 'reset', ms: PATIENCE.searchAfterMs });
+  expect((await run()).kind).toBe('pause');
+  expect(marks).toEqual([true, true]);
+});
+
+test('an entry that waited is asked about in a directory that is up to date; a new one was decided a moment ago', async () => {
+  let freshened = 0;
+  const freshen = async () => {
+    freshened++;
+  };
+  await delivery({ freshen }).run();
+  expect(freshened).toBe(0);
+  await delivery({ freshen }).run({ addedMs: Date.now() - 60_000 });
+  expect(freshened).toBe(1);
+});
+
+test('entries of another business are not judged by our own local list, ignore rules and settings', async () => {
+  const directory = emptyDirectory();
+  directory.register(1, { kind: 'coworker', id: 11, name: 'Anna', status: 'archived' }, [entryFor(2).mac]);
+  const seen: number[] = [];
+  const client = {
+    get: async () => ({ Records: [], CurrentPage: 1, HasNextPage: false, Teams: null }),
+    post: async () => {
+      seen.push(1);
+      return { Value: { Id: seen.length } };
+    },
+    clockSkewMs: () => 0,
+    close: async () => {},
+  } as unknown as Parameters<typeof nexudusDelivery>[0];
+  const rules = rulesOf({
+    loaded: true,
+    lookup: (mac) => (mac === entryFor(1).mac ? { kind: 'local' as const, name: 'our phone' } : directory.lookup(mac)),
+  });
+  const deliver = nexudusDelivery(client, rules, { patience: PATIENCE });
+  const foreign = (number: number, more = {}) => {
+    const entry = entryFor(number);
+    return { ...entry, checkin: { ...entry.checkin, BusinessId: 88, ...more } };
+  };
+  const mark = async () => {};
+  // Known to us alone: the other business does not know it.
+  expect((await deliver(foreign(1), mark, Date.now())).kind).toBe('posted');
+  // Reported there because REPORT_INACTIVE is set there.
+  expect((await deliver(foreign(2, { CoworkerId: 11 }), mark, Date.now())).kind).toBe('posted');
+  expect((await deliver(foreign(2), mark, Date.now())).kind).toBe('not-needed');
+  // Our own are judged by our own.
+  expect((await deliver(entryFor(1), mark, Date.now())).kind).toBe('not-needed');
+});
+
+test('an entry that another sensor has taken over is not posted', async () => {
+  await redis.flushall();
+  const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
+  const entry = entryFor(1);
+  let posts = 0;
+  let tries = 0;
+  const deliver = createDelivery({
+    post: async () => ++posts,
+    find: async () => null,
+    recheck: () => ({ kind: 'report' }),
+    async complete(checkin) {
+      tries++;
+      // What a takeover leaves: somebody else's token in the lock.
+      if (tries === 1) await redis.set(`{nwm:outbox}:failed-checkins:${entry.id}:lock`, 'somebody-else', 'PX', 1_000);
+      return checkin;
+    },
+    patience: PATIENCE,
+  });
+  await outbox.add(entry);
+  const errors: string[] = [];
+  const deliverer = startRedisDelivery(redis, outbox, deliver, {
+    spacingMs: 1,
+    firstPutBackMs: 20,
+    onOutcome: () => {},
+    onError: (error) => errors.push(error.message),
+  });
+  await until('it was tried', () => tries === 1);
+  await until('the takeover is noticed', () => errors.length > 0);
+  expect(posts).toBe(0);
+  await deliverer.close();
+  await outbox.close();
+});
+
+test('a shorter pause does not cut a longer one', async () => {
+  await redis.flushall();
+  const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
+  await outbox.pauseAll(60_000);
+  await outbox.pauseAll(1_234.5);
+  expect(await redis.pttl('{nwm:outbox}:failed-checkins:limiter')).toBeGreaterThan(50_000);
+  await outbox.close();
+});

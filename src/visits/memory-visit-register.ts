@@ -42,7 +42,9 @@ export class MemoryVisitRegister implements VisitRegister {
     const latest = visits.at(-1);
     const before = visits.at(-2);
     let visit: KeptVisit;
-    if (latest !== undefined && this.touches(latest, firstMs, lastMs) && !this.touches(before, firstMs, lastMs)) {
+    const isLatest = latest !== undefined && this.touches(latest, firstMs, lastMs);
+    // An early visit that was found late lies before the latest ones, one too many: it is only dropped by `join`.
+    if (isLatest && !this.touches(before, firstMs, lastMs) && visits.length <= MOST_VISITS) {
       // Nearly always the latest visit just goes on.
       visit = latest;
       visit.fromMs = Math.min(firstMs, visit.fromMs);

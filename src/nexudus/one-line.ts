@@ -1,7 +1,7 @@
 // Text from elsewhere, made fit for one line of a log, a terminal or a record.
 
 /** Printable ASCII with single spaces inside: nearly all text, and nothing to do. */
-const PLAIN = /^[!-~]*(?: [!-~]+)*$/;
+const PLAIN = /^(?:[!-~]+(?: [!-~]+)*)?$/;
 
 /**
  * `text` without control, format (bidirectional overrides among them) and broken characters, any white space as one space, at most

@@ -7,6 +7,8 @@ test.each([
   ['  two\r\n\tlines\u2028here  ', 'two lines here'],
   ['\u202ereversed\u2066 \u200bhidden', 'reversed hidden'],
   ['\u001b[31mred\u0007', '[31mred'],
+  [' a leading space', 'a leading space'],
+  [' ', ''],
   ['half \ud83d a pair', 'half a pair'],
   ['a whole 😀', 'a whole 😀'],
   ['<b>&amp;', '<b>&amp;'],
@@ -27,6 +29,7 @@ test('any text becomes one bounded, well-formed line, and stays the same when do
       const line = oneLine(text, limit);
       expect(line.length).toBeLessThanOrEqual(limit);
       expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+      expect(line).toBe(line.trim());
       expect(oneLine(line, limit)).toBe(line);
     }),
   );

@@ -99,7 +99,8 @@ export function minimumInterval(intervalMs: number): Pace {
  * A full reading takes the three lists: at 50,000 customers some 750 requests, of which only what belongs to owners of devices stays in
  * memory. Then come the users whose `Devices` is null: the list hides what it likes, batch answers too, and only GET /{id} is complete,
  * so each of them is read on its own, active ones first, unless `fullReads` shows that this version of the record was read before.
- * An empty `Devices` string is taken at its word.
+ * Until then such a user is in no batch: half of somebody's devices must not replace all that was known of them. An empty `Devices`
+ * string is taken at its word.
  *
  * With `since`, users, registered devices and coworkers that changed are listed, and each user concerned is put together anew; a
  * reading that finds more than 200 of them becomes a full one. What was deleted in Nexudus, or moved to another user, only a full
@@ -152,8 +153,9 @@ class Reading {
     // Handed over piece by piece and let go, so that the caller's index need not stand beside a second one.
     let users: KnownUser[] = [];
     for (const [userId, user] of found) {
-      if (!unread.has(userId)) found.delete(userId);
-      if (user.macs.length > 0) users.push(user);
+      if (unread.has(userId)) continue;
+      found.delete(userId);
+      users.push(user);
       if (users.length < BATCH_SIZE) continue;
       yield this.#batch(true, users, unread.size);
       users = [];
@@ -166,8 +168,7 @@ class Reading {
     for (const user of rest) {
       const full = await this.#fullUser(user.userId);
       unread.delete(user.userId);
-      if (full === null) continue;
-      const macs = [...new Set([...full.macs, ...user.macs])];
+      const macs = [...new Set([...(full?.macs ?? []), ...user.macs])];
       if (macs.length > 0) yield this.#batch(true, [{ ...user, macs }], unread.size);
     }
   }

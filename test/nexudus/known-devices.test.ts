@@ -113,7 +113,7 @@ describe('a full reading', () => {
 
     const all = await batches();
     expect(all.map(({ unread, users }) => [unread, users.map(({ name }) => name)])).toEqual([
-      [3, ['Shown', 'Hidden']],
+      [3, ['Shown']],
       [2, ['Hidden']],
       [0, ['Gone']],
     ]);
@@ -159,6 +159,27 @@ describe('a full reading', () => {
     sandbox.users.add({ Devices: A });
     sandbox.fault({ path: '/api/sys/users/*', action: { kind: 'answer', status: 404, body: { Message: 'Gone.' } } });
     expect((await read()).size).toBe(0);
+  });
+
+  test('knows the registered devices of a user whose full record is gone', async () => {
+    await start({ devicesInLists: false });
+    const user = sandbox.users.add({ FullName: 'Anna', Devices: A });
+    sandbox.registeredDevices.add({ UserId: user.Id, DeviceId: B });
+    sandbox.fault({ path: '/api/sys/users/*', action: { kind: 'answer', status: 404, body: { Message: 'Gone.' } } });
+    expect((await read()).get(user.Id)).toMatchObject({ name: 'Anna', macs: [B] });
+  });
+
+  test('says nothing of a user before the full record was read: half of the devices would replace all', async () => {
+    await start({ devicesInLists: false });
+    const user = sandbox.users.add({ Devices: A });
+    sandbox.registeredDevices.add({ UserId: user.Id, DeviceId: B });
+    sandbox.fault({ path: '/api/sys/users/*', action: { kind: 'answer', status: 503 } });
+    const said: KnownUser[] = [];
+    const reading = async () => {
+      for await (const { users } of readKnownDevices(client, UNPACED)) said.push(...users);
+    };
+    await expect(reading()).rejects.toMatchObject({ failure: { kind: 'unavailable' } });
+    expect(said).toEqual([]);
   });
 
   test('follows a server that cuts pages shorter than asked for', async () => {

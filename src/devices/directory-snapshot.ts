@@ -1,4 +1,5 @@
 // The directory as Redis keeps it, so that a sensor that restarts while Nexudus is away can decide at once.
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { FullReads, KnownUser } from '../nexudus/known-devices.js';
@@ -7,6 +8,33 @@ import { isDeviceMac } from './mac-address.js';
 /** A hash: one field a user, one a full record read, and the field `readAt`. */
 const READ_AT = 'readAt';
 const BATCH = 500;
+/** A snapshot that is being written is gone this long after its last piece: the sensor that wrote it has ended. */
+const UNFINISHED_LIVES_MS = 10 * 60_000;
+
+/**
+ * Puts the new snapshot (KEYS[1]) in the place of the old one (KEYS[2]) if all its ARGV[1] fields are there: a Redis that came back
+ * empty while it was written has only the end of it.
+ */
+const FINISH = `
+if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then
+  redis.call('DEL', KEYS[1])
+  return 0
+end
+redis.call('HSET', KEYS[1], '${READ_AT}', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('RENAME', KEYS[1], KEYS[2])
+return 1`;
+
+/** Changes a snapshot that is there: readAt, its time to live, then pairs of a field and its value ('' takes the field out). */
+const UPDATE = `
+if redis.call('HEXISTS', KEYS[1], '${READ_AT}') == 0 then return 0 end
+for i = 3, #ARGV, 2 do
+  if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i])
+  else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+redis.call('HSET', KEYS[1], '${READ_AT}', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1`;
 
 const MACS = z.array(z.number().int().refine(isDeviceMac));
 const USER = z.object({
@@ -19,7 +47,6 @@ const FULL_READ = z.object({ updatedOn: z.string(), macs: MACS });
 
 export class DirectorySnapshot {
   private readonly key: string;
-  private readonly nextKey: string;
 
   /** `redis` stays the caller's. `retentionMs`: the snapshot is gone this long after it was last written. */
   constructor(
@@ -28,7 +55,6 @@ export class DirectorySnapshot {
     private readonly retentionMs: number,
   ) {
     this.key = `{nwm:${businessId}}:directory`;
-    this.nextKey = `${this.key}:next`;
   }
 
   /** Calls back with each user; then answers when the directory was read, or null when there is no (whole) snapshot. What does not fit is skipped. */
@@ -45,39 +71,40 @@ export class DirectorySnapshot {
     return new Date(readAt.data);
   }
 
-  /** Replaces the snapshot by what `users` gives, all at once at the end. */
+  /**
+   * Replaces the snapshot by what `users` gives, all at once at the end; of sensors that write at the same time the last one counts.
+   * @throws when Redis did not take, or did not keep, all of it: the old snapshot is then as it was
+   */
   async replace(users: Iterable<KnownUser>, fullReads: FullReads, readAt: Date): Promise<void> {
-    await this.redis.del(this.nextKey);
-    let fields: string[] = [];
+    const nextKey = `${this.key}:next:${randomUUID()}`;
+    let fields = new Map<string, string>();
+    let written = 0;
     const flush = async () => {
-      if (fields.length > 0) await this.redis.hset(this.nextKey, ...fields);
-      fields = [];
+      if (fields.size === 0) return;
+      const answers = await this.redis.multi().hset(nextKey, fields).pexpire(nextKey, UNFINISHED_LIVES_MS).exec();
+      for (const [error] of answers ?? []) if (error !== null) throw error;
+      written += fields.size;
+      fields = new Map();
     };
     for (const user of users) {
-      fields.push(...userField(user));
-      if (fields.length >= BATCH * 2) await flush();
+      fields.set(...userField(user));
+      if (fields.size >= BATCH) await flush();
     }
     for (const [userId, read] of fullReads) {
-      fields.push(`full:${userId}`, JSON.stringify(read));
-      if (fields.length >= BATCH * 2) await flush();
+      fields.set(`full:${userId}`, JSON.stringify(read));
+      if (fields.size >= BATCH) await flush();
     }
-    fields.push(READ_AT, readAt.toISOString());
     await flush();
-    await this.redis.multi().pexpire(this.nextKey, this.retentionMs).rename(this.nextKey, this.key).exec();
+    const finish = [written, readAt.toISOString(), this.retentionMs];
+    const isWhole = await this.redis.eval(FINISH, 2, nextKey, this.key, ...finish);
+    if (isWhole !== 1) throw new Error('Redis lost a part of the directory while it was written');
   }
 
-  /** Writes the users that changed into a snapshot that is there. */
-  async update(users: readonly KnownUser[], readAt: Date): Promise<void> {
-    const fields = [READ_AT, readAt.toISOString()];
-    for (const user of users) {
-      if (user.macs.length > 0) fields.push(...userField(user));
-      else await this.redis.hdel(this.key, `user:${user.userId}`);
-    }
-    await this.redis
-      .multi()
-      .hset(this.key, ...fields)
-      .pexpire(this.key, this.retentionMs)
-      .exec();
+  /** Writes the users that changed into the snapshot. Answers false, and writes nothing, when there is none. */
+  async update(users: readonly KnownUser[], readAt: Date): Promise<boolean> {
+    const fields = users.flatMap((user) => (user.macs.length > 0 ? userField(user) : [`user:${user.userId}`, '']));
+    const answer = await this.redis.eval(UPDATE, 1, this.key, readAt.toISOString(), this.retentionMs, ...fields);
+    return answer === 1;
   }
 }
 

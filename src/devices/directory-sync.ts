@@ -10,6 +10,12 @@ import type { DirectorySnapshot } from './directory-snapshot.js';
 const LONGEST_BETWEEN_FULL_MS = 6 * 3_600_000;
 /** ... and sooner where it takes less than this part of the time. */
 const FULL_READING_SHARE = 1 / 50;
+/**
+ * An owner missing from one whole reading may still be there: a deletion while the pages are read pushes somebody else out of sight.
+ * Only who is missing from two in a row is forgotten, and the second one takes up to this part of the time. So while Nexudus can be
+ * read a deletion is noticed 6 h, eight times what a whole reading takes, and two refreshes after it was made at the latest.
+ */
+const SECOND_READING_SHARE = 1 / 5;
 const FIRST_RETRY_MS = 5_000;
 const LOGIN_RETRY_MS = 60_000;
 /** The same trouble is logged once in this time. */
@@ -23,6 +29,12 @@ export interface DirectorySyncOptions {
   readonly log: Logger;
   /** The directory was loaded for the first time. */
   readonly onLoaded: () => void;
+  /**
+   * Called once, after `onLoaded`: the directory is as good as it can be had now, read from Nexudus, or from the snapshot alone after
+   * an attempt to read Nexudus failed. What the snapshot cannot know yet (a device registered while the sensor was off) is no longer
+   * worth waiting for.
+   */
+  readonly onCurrent?: () => void;
   readonly pace?: Pace;
 }
 
@@ -37,6 +49,11 @@ export interface DirectoryStatus {
 export class DirectorySync {
   private readonly abort = new AbortController();
   private readonly fullReads: FullReads = new Map();
+  /** Owners that the latest whole reading did not show. */
+  private missing = new Set<number>();
+  private isCurrent = false;
+  /** The snapshot missed a change, so the next write must be a whole one. */
+  private isSnapshotBehind = false;
   private readAt: Date | null = null;
   private failure: string | null = null;
   private failures = 0;
@@ -63,6 +80,7 @@ export class DirectorySync {
     await this.loadSnapshot();
     while (!this.abort.signal.aborted) {
       const waitMs = await this.refresh();
+      if (!this.abort.signal.aborted) this.current();
       await delay(waitMs, undefined, { signal: this.abort.signal }).catch(() => {});
     }
   }
@@ -93,7 +111,8 @@ export class DirectorySync {
       const { isFull, changed } = await this.read(since);
       if (isFull) {
         const tookMs = performance.now() - began;
-        this.nextFullMs = performance.now() + Math.min(LONGEST_BETWEEN_FULL_MS, tookMs / FULL_READING_SHARE);
+        const share = this.missing.size > 0 ? SECOND_READING_SHARE : FULL_READING_SHARE;
+        this.nextFullMs = performance.now() + Math.min(LONGEST_BETWEEN_FULL_MS, tookMs / share);
       }
       if (this.failure !== null) log.info('the directory can be read from Nexudus again');
       this.failure = null;
@@ -127,24 +146,39 @@ export class DirectorySync {
       startedAt = batch.startedAt;
       for (const user of batch.users) {
         register(directory, user);
+        this.missing.delete(user.userId);
         changed++;
         if (isFull) seen.add(user.userId);
         else changes.push(user);
       }
     }
-    if (isFull) directory.keepOnly(seen);
+    if (isFull) this.forgetMissing(seen);
     this.readAt = startedAt;
     await this.keep(isFull, changes, startedAt);
     return { isFull, changed };
+  }
+
+  /** The end of a whole reading, by which deleted owners are noticed. */
+  private forgetMissing(seen: ReadonlySet<number>): void {
+    const { directory } = this.options;
+    const missing = new Set<number>();
+    for (const { userId } of directory.entries()) {
+      if (seen.has(userId)) continue;
+      if (this.missing.has(userId)) directory.forget(userId);
+      else missing.add(userId);
+    }
+    this.missing = missing;
   }
 
   private async keep(isFull: boolean, changes: readonly KnownUser[], readAt: Date): Promise<void> {
     const { snapshot, directory, log } = this.options;
     if (snapshot === null) return;
     try {
-      if (isFull) await snapshot.replace(knownUsers(directory), this.fullReads, readAt);
-      else await snapshot.update(changes, readAt);
+      const isUpdated = !isFull && !this.isSnapshotBehind && (await snapshot.update(changes, readAt));
+      if (!isUpdated) await snapshot.replace(knownUsers(directory), this.fullReads, readAt);
+      this.isSnapshotBehind = false;
     } catch (error) {
+      this.isSnapshotBehind = true;
       log.debug({ cause: messageOf(error) }, 'the snapshot of the directory cannot be written');
     }
   }
@@ -154,6 +188,13 @@ export class DirectorySync {
     if (directory.loaded) return;
     directory.loaded = true;
     onLoaded();
+  }
+
+  private current(): void {
+    const { directory, onCurrent } = this.options;
+    if (this.isCurrent || !directory.loaded) return;
+    this.isCurrent = true;
+    onCurrent?.();
   }
 
   private fail(error: unknown): number {

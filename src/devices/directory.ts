@@ -49,11 +49,13 @@ export class Directory implements DirectoryView {
     return size;
   }
 
+  /** Nexudus comes before the local list, unless whoever registered the device there has left. */
   lookup(mac: MacAddress): Owner | null {
     const found = this.byMac.get(mac);
-    if (found !== undefined) return Array.isArray(found) ? (found[0] ?? null) : found;
+    const owner = (Array.isArray(found) ? found[0] : found) ?? null;
+    if (owner !== null && (owner.kind !== 'coworker' || owner.status === 'active')) return owner;
     const name = this.local.get(mac);
-    return name === undefined ? null : { kind: 'local', name };
+    return name === undefined ? owner : { kind: 'local', name };
   }
 
   /** Says that the user `userId` has these devices and no others. */
@@ -84,11 +86,6 @@ export class Directory implements DirectoryView {
       if (only === undefined) this.byMac.delete(mac);
       else this.byMac.set(mac, others.length === 1 ? only : others);
     }
-  }
-
-  /** Forgets every user that is not in `userIds`: the end of a full reading, by which deleted users are noticed. */
-  keepOnly(userIds: ReadonlySet<number>): void {
-    for (const userId of this.registrations.keys()) if (!userIds.has(userId)) this.forget(userId);
   }
 
   /** Every registration: user id, owner and devices. */

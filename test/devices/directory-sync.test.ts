@@ -1,11 +1,12 @@
 // The directory against the sandbox: the first reading, changes, deletions, outages, and the snapshot in Redis.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { Directory } from '../../src/devices/directory.js';
 import { DirectorySnapshot } from '../../src/devices/directory-snapshot.js';
-import { DirectorySync } from '../../src/devices/directory-sync.js';
+import { DirectorySync, type DirectorySyncOptions } from '../../src/devices/directory-sync.js';
 import { createNexudusClient } from '../../src/nexudus/client.js';
 import { freePort, type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../run-process.js';
@@ -51,7 +52,13 @@ async function seeded(port = 0): Promise<Sandbox> {
   return made;
 }
 
-function sync(options: { url?: string; refreshMs?: number; snapshot?: boolean } = {}): {
+interface Options extends Partial<Pick<DirectorySyncOptions, 'refreshMs' | 'onLoaded' | 'onCurrent' | 'pace'>> {
+  url?: string;
+  snapshot?: boolean;
+  directory?: Directory;
+}
+
+function sync(options: Options = {}): {
   directory: Directory;
   sync: DirectorySync;
   loads: () => number;
@@ -60,7 +67,7 @@ function sync(options: { url?: string; refreshMs?: number; snapshot?: boolean } 
     url: options.url ?? sandbox.url,
     auth: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
   });
-  const directory = new Directory();
+  const directory = options.directory ?? new Directory();
   let loads = 0;
   const made = new DirectorySync({
     client,
@@ -68,8 +75,12 @@ function sync(options: { url?: string; refreshMs?: number; snapshot?: boolean } 
     snapshot: options.snapshot === false ? null : new DirectorySnapshot(redis, 77, 60_000),
     refreshMs: options.refreshMs ?? 50,
     log: silent,
-    onLoaded: () => loads++,
-    pace: async () => {},
+    onLoaded: () => {
+      loads++;
+      options.onLoaded?.();
+    },
+    onCurrent: options.onCurrent ?? (() => {}),
+    pace: options.pace ?? (async () => {}),
   });
   made.start();
   syncs.push(made);
@@ -151,4 +162,107 @@ test('rubbish in the snapshot is passed over', async () => {
   expect([...directory.entries()]).toEqual([
     { userId: 1, owner: { kind: 'staff', userId: 1, name: 'Anna' }, macs: [ANNA] },
   ]);
+});
+
+test('a whole reading that fails on the way takes no device away', async () => {
+  const first = sync();
+  await until('the snapshot is written', async () => (await redis.exists('{nwm:77}:directory')) === 1);
+  await first.sync.stop();
+  sandbox.registeredDevices.add({ UserId: 2, DeviceId: '3c:22:fb:00:00:22' });
+  sandbox.users.update(2, { FullName: 'Stanley' });
+  sandbox.fault({ path: '/api/sys/users/2', count: 1_000, action: { kind: 'answer', status: 503 } });
+  const { directory, sync: made } = sync();
+  await until('the failure is known', () => made.status().failure !== null);
+  expect(directory.lookup(STAFF)).toEqual({ kind: 'staff', userId: 2, name: 'Stan' });
+});
+
+test('a user whom a deletion pushed out of sight while the list was read stays known; the deleted one is noticed', async () => {
+  const deviceOf = (id: number) => 0x3c22fb010000 + id;
+  const text = (id: number) =>
+    `3c:22:fb:01:${`${id >> 8}`.padStart(2, '0')}:${(id & 255).toString(16).padStart(2, '0')}`;
+  const UpdatedOn = '2020-01-01T00:00:00Z';
+  for (let id = 1; id <= 450; id++) sandbox.users.add({ Id: id, Active: true, Devices: text(id), UpdatedOn });
+  const directory = new Directory();
+  let deleted = false;
+  let lost = 0;
+  const pace = async () => {
+    if (!directory.loaded) return;
+    if (directory.lookup(deviceOf(201)) === null) lost++;
+    const latest = sandbox.requests.at(-1)?.path ?? '';
+    if (latest.startsWith('/api/sys/users?page=1&') && !latest.includes('UpdatedOn'))
+      deleted ||= sandbox.users.remove(7);
+  };
+  sync({ directory, pace, snapshot: false });
+  await until('the deletion is noticed', () => deleted && directory.lookup(deviceOf(7)) === null, 30_000);
+  expect(lost).toBe(0);
+  expect(directory.lookup(deviceOf(201))).not.toBeNull();
+}, 40_000);
+
+test('one whole reading that answers nothing empties nothing; two do', async () => {
+  const first = sync();
+  await until('the snapshot is written', async () => (await redis.exists('{nwm:77}:directory')) === 1);
+  await first.sync.stop();
+  const body = { Records: [], CurrentPage: 1, HasNextPage: false };
+  sandbox.fault({ path: '/api/sys/users', action: { kind: 'answer', status: 200, body } });
+  let known: number | null = null;
+  const directory = new Directory();
+  sync({ directory, onCurrent: () => (known = directory.size) });
+  await until('the first reading ended', () => known !== null);
+  expect(known).toBe(3);
+  for (const id of [1, 2, 3]) sandbox.users.remove(id);
+  await until('the deletions are noticed', () => directory.size === 0, 30_000);
+}, 40_000);
+
+test('when Redis came back empty the snapshot is written whole again, not only what changed', async () => {
+  for (const id of [1, 2, 3]) sandbox.users.update(id, { UpdatedOn: '2020-01-01T00:00:00Z' });
+  // So slow that no second whole reading comes to help.
+  const { directory } = sync({ pace: () => delay(directory.loaded ? 0 : 150) });
+  await until('the snapshot is written', async () => (await redis.exists('{nwm:77}:directory')) === 1);
+  await redis.flushall();
+  await until('there is a snapshot again', async () => (await redis.exists('{nwm:77}:directory')) === 1);
+  const fields = await redis.hkeys('{nwm:77}:directory');
+  expect(fields.filter((field) => !field.startsWith('full:')).sort()).toEqual(['readAt', 'user:1', 'user:2', 'user:3']);
+});
+
+test('after a change that Redis did not take the snapshot is written whole', async () => {
+  const { directory } = sync({ pace: () => delay(directory.loaded ? 0 : 150) });
+  await until('the snapshot is written', async () => (await redis.exists('{nwm:77}:directory')) === 1);
+  await redis.set('{nwm:77}:directory', 'no hash');
+  await until('there is a snapshot again', async () => (await redis.type('{nwm:77}:directory')) === 'hash');
+  expect(await redis.hexists('{nwm:77}:directory', 'user:1')).toBe(1);
+});
+
+test('a directory from the snapshot is loaded, but not current before Nexudus was read', async () => {
+  const first = sync();
+  await until('the snapshot is written', async () => (await redis.exists('{nwm:77}:directory')) === 1);
+  await first.sync.stop();
+  sandbox.users.add({ Id: 4, FullName: 'New', Active: true, Devices: '3c:22:fb:00:00:04' });
+  const directory = new Directory();
+  const calls: [string, boolean][] = [];
+  const note = (name: string) => () => calls.push([name, directory.lookup(0x3c22fb000004) !== null]);
+  const { sync: made } = sync({ directory, onLoaded: note('loaded'), onCurrent: note('current') });
+  await until('the directory is current', () => calls.length === 2);
+  const { readAtMs } = made.status();
+  await until('it was read again', () => made.status().readAtMs !== readAtMs);
+  expect(calls).toEqual([
+    ['loaded', false],
+    ['current', true],
+  ]);
+});
+
+test('while Nexudus is away a directory from the snapshot is current after the first attempt; no directory never is', async () => {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const calls: string[] = [];
+  const without = sync({ url, snapshot: false, onCurrent: () => calls.push('without') });
+  await until('the failure is known', () => without.sync.status().failure !== null);
+  const user = { name: 'Anna', active: true, coworker: null, macs: [ANNA] };
+  await new DirectorySnapshot(redis, 77, 60_000).replace([{ userId: 1, ...user }], new Map(), new Date());
+  const withSnapshot = sync({
+    url,
+    onLoaded: () => calls.push('loaded'),
+    onCurrent: () => calls.push(withSnapshot.sync.status().failure === null ? 'too early' : 'current'),
+  });
+  await until('the directory is current', () => calls.length >= 2);
+  expect(calls).toEqual(['loaded', 'current']);
 });

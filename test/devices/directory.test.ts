@@ -32,13 +32,14 @@ test('the local list knows devices that Nexudus does not; Nexudus comes first', 
   expect(directory.size).toBe(1);
 });
 
-test('a full reading ends with whoever it did not name being forgotten', () => {
-  const directory = new Directory();
-  directory.register(10, anna, [1]);
-  directory.register(11, ben, [2]);
-  directory.keepOnly(new Set([11]));
-  expect(directory.lookup(1)).toBeNull();
-  expect(directory.lookup(2)).toBe(ben);
+test('the local list comes before somebody who has left', () => {
+  const directory = new Directory(new Map([[7, 'House phone']]));
+  directory.register(11, ben, [7]);
+  expect(directory.lookup(7)).toEqual({ kind: 'local', name: 'House phone' });
+  directory.register(12, { kind: 'coworker', id: 3, name: 'Cleo', status: 'inactive' }, [7]);
+  expect(directory.lookup(7)).toEqual({ kind: 'local', name: 'House phone' });
+  directory.register(10, anna, [7]);
+  expect(directory.lookup(7)).toBe(anna);
 });
 
 test('after any sequence of changes the index holds exactly what the users have', () => {

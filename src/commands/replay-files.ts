@@ -24,9 +24,9 @@ const LOOK_EVERY_FRAMES = 8_192;
 export function expand(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     if (!/[*?]/.test(basename(path)) || sizeOf(path) !== null) return [path];
-    const pattern = patternOf(basename(path));
+    const matches = patternOf(basename(path));
     try {
-      const found = readdirSync(dirname(path)).filter((name) => pattern.test(name));
+      const found = readdirSync(dirname(path)).filter(matches);
       const joined = found
         .sort()
         .map((name) => (path.startsWith('.') || path.includes('/') ? join(dirname(path), name) : name));

@@ -8,7 +8,7 @@ interface MacRule {
 }
 
 interface NameRule {
-  readonly pattern: RegExp;
+  readonly matches: (name: string) => boolean;
   readonly written: string;
 }
 
@@ -29,17 +29,44 @@ function parseMacRule(written: string): MacRule | null {
   return { digits: prefix.replace(/[:-]/g, ''), written };
 }
 
-/** A pattern as people write them: `*` stands for any characters, `?` for one; upper and lower case are the same. */
-export function patternOf(written: string): RegExp {
-  const escaped = written
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${escaped}$`, 'isu');
+/**
+ * A pattern as people write them: `*` stands for any characters, `?` for one; upper and lower case are the same.
+ * Not by a regular expression: host names are sent by strangers, and with several stars it would try for seconds.
+ */
+export function patternOf(written: string): (text: string) => boolean {
+  const pattern = folded(written);
+  return (text) => matches(pattern, folded(text));
+}
+
+/** Code points, by which `?` counts, each without its case. */
+function folded(text: string): string[] {
+  return Array.from(text, (character) => character.toLowerCase());
+}
+
+/** What the latest star stands for is made longer until the rest fits; the stars before it need not be tried again. */
+function matches(pattern: readonly string[], text: readonly string[]): boolean {
+  let at = 0;
+  let starAt = -1;
+  let starEnd = 0;
+  for (let index = 0; index < text.length; ) {
+    const wanted = pattern[at];
+    if (wanted === '*') {
+      starAt = at++;
+      starEnd = index;
+    } else if (wanted === '?' || wanted === text[index]) {
+      at++;
+      index++;
+    } else if (starAt >= 0) {
+      at = starAt + 1;
+      index = ++starEnd;
+    } else return false;
+  }
+  while (pattern[at] === '*') at++;
+  return at === pattern.length;
 }
 
 function parseNameRule(written: string): NameRule {
-  return { pattern: patternOf(written), written };
+  return { matches: patternOf(written), written };
 }
 
 /** Reads rules as they are written in settings. `problems` has a sentence for each one that makes no sense. */
@@ -88,11 +115,11 @@ export function ignoredBecause(
   }
   const { vendor, hostname } = device;
   if (vendor !== null) {
-    const rule = rules.vendors.find((candidate) => candidate.pattern.test(vendor));
+    const rule = rules.vendors.find((candidate) => candidate.matches(vendor));
     if (rule !== undefined) return `its vendor matches the ignore rule ${rule.written}`;
   }
   if (hostname !== null) {
-    const rule = rules.hostnames.find((candidate) => candidate.pattern.test(hostname));
+    const rule = rules.hostnames.find((candidate) => candidate.matches(hostname));
     if (rule !== undefined) return `its host name matches the ignore rule ${rule.written}`;
   }
   return null;

@@ -1,5 +1,12 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ignoredBecause, NO_IGNORE_RULES, parseIgnoreRules, withRules } from '../../src/devices/ignore-rules.js';
+import {
+  ignoredBecause,
+  NO_IGNORE_RULES,
+  parseIgnoreRules,
+  patternOf,
+  withRules,
+} from '../../src/devices/ignore-rules.js';
 
 const device = { mac: 0x3c22fb000001, vendor: 'Apple, Inc.', hostname: 'Printer-2nd-Floor' };
 const rules = (written: { macs?: string[]; vendors?: string[]; hostnames?: string[] }) =>
@@ -40,4 +47,31 @@ test('a rule of the command line is an address, or else a pattern for vendors an
   expect(ignoredBecause(both, { ...device, hostname: null })).toMatch(/vendor/);
   expect(ignoredBecause(both, { ...device, vendor: null })).toMatch(/host name/);
   expect(ignoredBecause(both, { mac: 0x3c22fc000001, vendor: null, hostname: null })).toMatch(/address/);
+});
+
+test('a pattern matches what the regular expression for it matches', () => {
+  const expressionOf = (pattern: string) =>
+    new RegExp(
+      `^${pattern
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replace(/\*/g, '.*')
+        .replace(/\?/g, '.')}$`,
+      'isu',
+    );
+  const name = fc.string({ unit: fc.constantFrom('a', 'A', 'b', '.', '\n', 'é', 'É', '😀'), maxLength: 8 });
+  const pattern = fc.string({
+    unit: fc.constantFrom('a', 'B', '.', '(', '\\', 'É', '😀', '?', '*', '*'),
+    maxLength: 6,
+  });
+  fc.assert(
+    fc.property(pattern, name, (written, text) => {
+      expect(patternOf(written)(text)).toBe(expressionOf(written).test(text));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('many stars do not make a pattern slow: with a regular expression this would take longer than anybody waits', () => {
+  expect(patternOf(`${'*e'.repeat(30)}*x`)('e'.repeat(255))).toBe(false);
+  expect(patternOf(`${'*e'.repeat(30)}*x`)(`${'e'.repeat(255)}x`)).toBe(true);
 });

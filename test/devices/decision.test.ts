@@ -105,3 +105,30 @@ test('a flood of announcements cannot fill the memory, nor turn every visitor in
     infrastructure.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0 });
   expect(infrastructure.roleOf(9_999, 9_999)).toBeNull();
 });
+
+test('an IP address that announcements have left out for a day is no equipment any more; the own gateway always is', () => {
+  const [gateway, former, router] = [0x0a000001, 0x0a000002, 0x0a000003];
+  const announced = { dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerMac: 0 };
+  const hour = 3_600_000;
+  const infrastructure = new Infrastructure();
+  infrastructure.addGateway(gateway);
+  infrastructure.learn({ ...announced, routerIp: former }, 0);
+  infrastructure.learn({ ...announced, routerIp: former }, hour);
+  infrastructure.learn({ ...announced, routerIp: router }, 25 * hour);
+  expect(infrastructure.roleOf(1, former)).toBe('the router that DHCP announces');
+  infrastructure.learn({ ...announced, routerIp: router }, 25 * hour + 1);
+  expect(infrastructure.roleOf(1, former)).toBeNull();
+  expect(infrastructure.roleOf(1, router)).toBe('the router that DHCP announces');
+  expect(infrastructure.roleOf(1, gateway)).toBe('the router');
+  expect(infrastructure.roleOf(0x3c22fb000009, 0)).toBe('the DHCP server');
+});
+
+test('a network on which nothing was announced for a while still knows its router', () => {
+  const infrastructure = new Infrastructure();
+  const announcement = { dhcpServerMac: 0, dhcpServerIp: 0x0a000001, routerIp: 0x0a000001, routerMac: 0 };
+  infrastructure.learn(announcement, 0);
+  infrastructure.learn({ ...announcement, dhcpServerIp: 0, routerIp: 0x0a000002 }, 1e9);
+  expect(infrastructure.roleOf(1, 0x0a000001)).toBe('the DHCP server');
+  infrastructure.learn(announcement, 2e9);
+  expect(infrastructure.roleOf(1, 0x0a000001)).toBe('the DHCP server');
+});

@@ -5,6 +5,12 @@ import { setFlagsFromString } from 'node:v8';
 
 const [, , first] = process.argv;
 
+// Whoever reads the output may stop reading (`| head`): that is no failure. A full disk is.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`wifi-monitor: cannot write the output (${error.code})\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
 function version(): string {
   const parsed: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown';

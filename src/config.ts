@@ -1,5 +1,6 @@
 // Every setting there is: its variable, default, meaning and what values are right. Environment in, plain Config out.
 import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { type IgnoreRules, parseIgnoreRules } from './devices/ignore-rules.js';
 import { readKnownDevicesFile } from './devices/known-devices-file.js';
@@ -287,9 +288,25 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-/** Adds what `.env` in the working directory says; the real environment wins. */
+/**
+ * Adds what `.env` in the working directory says; the real environment wins, whether it names a secret or the file that holds it.
+ * @throws ConfigError when there is a .env that cannot be read
+ */
 export function loadDotEnv(): void {
-  if (existsSync('.env')) process.loadEnvFile('.env');
+  if (!existsSync('.env')) return;
+  let text: string;
+  try {
+    text = readFileSync('.env', 'utf8');
+  } catch (error) {
+    throw new ConfigError([
+      `.env: it is there but cannot be read (${errorCode(error)}); make it readable for the user running this`,
+    ]);
+  }
+  const given = new Set(Object.keys(process.env));
+  for (const [name, value] of Object.entries(parseEnv(text))) {
+    const other = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : `${name}_FILE`;
+    if (!given.has(name) && !given.has(other)) process.env[name] = value ?? '';
+  }
 }
 
 function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
@@ -307,7 +324,9 @@ function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Re
       continue;
     }
     try {
-      values[name] = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+      const secret = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+      if (secret === '') problems.push(`${name}_FILE: ${path} is empty`);
+      else values[name] = secret;
     } catch (error) {
       problems.push(`${name}_FILE: cannot read ${path} (${errorCode(error)})`);
     }

@@ -34,6 +34,7 @@ await new Promise<void>((resolve) => {
     refreshMs: DAY_MS,
     log,
     onLoaded: resolve,
+    onCurrent: () => {},
     pace: async () => {},
   }).start();
 });

@@ -25,7 +25,12 @@ export async function devices(options: { readonly json: boolean }): Promise<numb
   const config = readConfig(process.env, { nexudus: false });
   const directory = new Directory(config.knownDevices);
   const register = (user: KnownUser) => directory.register(user.userId, ownerOf(user), user.macs);
-  const source = (await fromSnapshot(config, register)) ?? (await fromNexudus(config, register));
+  const snapshot = await fromSnapshot(config, register).catch((error: Error) => {
+    if (config.login === null) throw error;
+    process.stderr.write(`wifi-monitor: no snapshot: ${error.message}. Asking Nexudus\n`);
+    return null;
+  });
+  const source = snapshot ?? (await fromNexudus(config, register));
 
   const lines = linesOf(directory);
   if (options.json) for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`);

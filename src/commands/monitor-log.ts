@@ -5,6 +5,7 @@ import { vendorOf } from '../devices/vendor.js';
 import { type Logger, type MacForLog, macForLog, textForLog } from '../log.js';
 import type { MonitorCounts, MonitorListener, VisitReport } from '../monitor.js';
 import type { OutboxEntry, Outcome } from '../outbox/outbox.js';
+import { redisTrouble } from '../redis-connection.js';
 import type { FloodGuard } from '../visits/flood-guard.js';
 
 const TROUBLE_EVERY_MS = 60_000;
@@ -50,7 +51,7 @@ export class MonitorLog implements MonitorListener {
   }
 
   onTrouble(error: unknown): void {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = redisTrouble(error instanceof Error ? error.message : String(error));
     if (this.isNews('keeping'))
       this.visits.warn({ cause: this.text(cause) }, 'visits cannot be kept; they wait in memory and are tried again');
   }
@@ -88,13 +89,13 @@ export class MonitorLog implements MonitorListener {
 
   onDryRun({ mac, checkin }: OutboxEntry): void {
     this.outbox.info(
-      { mac: this.mac(mac), time: checkin.CheckinAttemptTime },
+      { mac: this.mac(mac), vendor: vendorOf(mac), attempt: checkin.CheckinAttemptTime },
       'dry run: this failed check-in would be posted',
     );
   }
 
   onOutcome({ mac, checkin }: OutboxEntry, outcome: Outcome): void {
-    const about = { mac: this.mac(mac), time: checkin.CheckinAttemptTime };
+    const about = { mac: this.mac(mac), attempt: checkin.CheckinAttemptTime };
     switch (outcome.kind) {
       case 'posted':
         this.outbox.info({ ...about, record: outcome.recordId }, 'failed check-in posted');

@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis';
 import type { Config } from '../config.js';
 import type { MacAddress } from '../devices/mac-address.js';
-import type { Logger } from '../log.js';
+import { type Logger, textForLog } from '../log.js';
 import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
@@ -81,7 +81,9 @@ export async function openStore(config: Config, businessId: number, log: Logger,
       startRedisDelivery(deliveryRedis, outbox, deliver, {
         spacingMs,
         onOutcome,
-        onError: (error) => redisLog.debug({ cause: error.message }, 'delivery met an error of Redis'),
+        // BullMQ names the entry in its messages, and with it the device.
+        onError: (error) =>
+          redisLog.debug({ cause: textForLog(error.message, config.logMacs) }, 'delivery met an error of Redis'),
       }),
   };
 }

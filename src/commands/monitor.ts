@@ -105,19 +105,24 @@ export async function monitor(version: string): Promise<number> {
       guard.queued = counts.waiting + counts.delayed + counts.active;
     });
     closing.add(() => outboxWatch.close());
-    const onLoaded = () => {
-      running.directoryLoaded();
+    const onLoaded = () => running.directoryLoaded();
+    // Deciding may begin from a snapshot, delivering waits for what Nexudus says now. And a sensor that cannot ask its
+    // directory would only hold up those that can.
+    const onCurrent = () => {
       if (client === null || config.dryRun) return;
-      // Not before: a sensor that cannot ask its directory would only hold up those that can.
       const rules = { ...settings, directory, infrastructure };
-      const deliver = nexudusDelivery(client, rules, { claimPost: store.claimPost });
-      const deliverer = store.startDelivery(deliver, (entry, outcome) => {
+      const more = { claimPost: store.claimPost, freshen: () => sync?.freshen() ?? Promise.resolve() };
+      const deliverer = store.startDelivery(nexudusDelivery(client, rules, more), (entry, outcome) => {
         for (const hearing of [listener, metrics, reports]) hearing?.onOutcome(entry, outcome);
       });
       closing.add(() => within(DELIVERY_STOPS_WITHIN_MS, deliverer.close()));
     };
-    const sync = client === null ? null : startDirectory(config, { client, directory, onLoaded, store, log, closing });
-    if (client === null) directory.loaded = true;
+    const sync =
+      client === null ? null : startDirectory(config, { client, directory, onLoaded, onCurrent, store, log, closing });
+    if (client === null) {
+      directory.loaded = true;
+      log.warn('no login to Nexudus: only KNOWN_DEVICES_FILE tells who is known');
+    }
     if (metrics !== null) {
       const { redis } = store;
       const sensor: Sensor = {
@@ -161,12 +166,13 @@ function startDirectory(
     readonly client: NexudusClient;
     readonly directory: Directory;
     readonly onLoaded: () => void;
+    readonly onCurrent: () => void;
     readonly store: Store;
     readonly log: Logger;
     readonly closing: Closing;
   },
 ): DirectorySync {
-  const { client, directory, onLoaded, store, log, closing } = parts;
+  const { client, directory, onLoaded, onCurrent, store, log, closing } = parts;
   const { redis } = store;
   const sync = new DirectorySync({
     client,
@@ -175,6 +181,7 @@ function startDirectory(
     refreshMs: config.directoryRefreshMs,
     log: log.child({ stage: 'directory' }),
     onLoaded,
+    onCurrent,
   });
   sync.start();
   closing.add(() => sync.stop());

@@ -58,11 +58,14 @@ export async function run(argv: readonly string[], version: string): Promise<num
     )
     .option('--since <time>', 'leave out frames before: 2026-03-02T09:00Z', timeOf)
     .option('--until <time>', 'leave out frames from then on', timeOf)
-    .option('--explain <mac>', 'tell the story of one device', macOf)
+    .addOption(new Option('--explain <mac>', 'tell the story of one device').argParser(macOf).conflicts('json'))
     .addHelpText('after', REPLAY_EXAMPLES)
     .action(async (files: string[], options: ReplayFlags) => {
       const { replay } = await import('./replay.js');
       const { json, post, known, ignore, only, since, until, explain } = options;
+      if (since !== undefined && until !== undefined && since >= until) {
+        throw new ConfigError(['--since: must be before --until']);
+      }
       const window = { sinceMs: since ?? Number.NEGATIVE_INFINITY, untilMs: until ?? Number.POSITIVE_INFINITY };
       exitCode = await replay(files, { json, post, known, ignore, only, window, explain });
     });
@@ -143,10 +146,14 @@ interface ReplayFlags {
 
 /** ISO 8601, UTC where no zone is named. */
 function timeOf(text: string): number {
-  const hasZone = /(Z|[+-]\d\d:?\d\d)$/i.test(text);
-  const isDateOnly = /^\d{4}-\d\d-\d\d$/.test(text);
-  const time = Date.parse(hasZone || isDateOnly ? text : `${text}Z`);
-  if (Number.isNaN(time)) throw new InvalidArgumentError('Write a time such as 2026-03-02T09:00Z.');
+  const [, year, month, day, rest = ''] = /^(\d{4})-(\d\d)-(\d\d)(?:T(.+))?$/i.exec(text) ?? [];
+  const hasZone = rest === '' || /(Z|[+-]\d\d:?\d\d)$/i.test(rest);
+  const time = Date.parse(hasZone ? text : `${text}Z`);
+  // JavaScript takes 30 February for 2 March.
+  const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  if (year === undefined || !isDay || Number.isNaN(time)) {
+    throw new InvalidArgumentError('Write a time such as 2026-03-02T09:00Z.');
+  }
   return time;
 }
 
@@ -171,7 +178,7 @@ function codeFor(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
   if (error instanceof ConfigError) {
     process.stderr.write(
-      `wifi-monitor: the configuration is wrong\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`,
+      `wifi-monitor: wrong usage or settings\n${error.problems.map((problem) => `  ${problem}\n`).join('')}`,
     );
     return WRONG_USAGE;
   }

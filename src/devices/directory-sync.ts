@@ -18,6 +18,12 @@ const FULL_READING_SHARE = 1 / 50;
 const SECOND_READING_SHARE = 1 / 5;
 const FIRST_RETRY_MS = 5_000;
 const LOGIN_RETRY_MS = 60_000;
+/** A directory that was read this long ago is up to date enough to be asked before posting. */
+const FRESH_MS = 30_000;
+/** Who wants it fresher waits this long at most: a whole reading can take many minutes. */
+const FRESHEN_WITHIN_MS = 15_000;
+/** However many ask, Nexudus is asked this often at most. */
+const FRESHEN_EVERY_MS = 5_000;
 /** The same trouble is logged once in this time. */
 const LOG_AGAIN_MS = 60_000;
 
@@ -34,7 +40,7 @@ export interface DirectorySyncOptions {
    * an attempt to read Nexudus failed. What the snapshot cannot know yet (a device registered while the sensor was off) is no longer
    * worth waiting for.
    */
-  readonly onCurrent?: () => void;
+  readonly onCurrent: () => void;
   readonly pace?: Pace;
 }
 
@@ -60,6 +66,13 @@ export class DirectorySync {
   private loggedMs = Number.NEGATIVE_INFINITY;
   private nextFullMs = 0;
   private running: Promise<void> | undefined;
+  /** Steady times at which the latest reading, and the latest that succeeded, began. */
+  private triedMs = Number.NEGATIVE_INFINITY;
+  private freshMs = Number.NEGATIVE_INFINITY;
+  /** Ends the wait for the next reading. */
+  private wake = new AbortController();
+  /** Resolves when the reading that is under way, or comes next, has ended well or not. */
+  private reading = withResolvers();
 
   constructor(private readonly options: DirectorySyncOptions) {}
 
@@ -79,10 +92,24 @@ export class DirectorySync {
   private async run(): Promise<void> {
     await this.loadSnapshot();
     while (!this.abort.signal.aborted) {
+      this.wake = new AbortController();
       const waitMs = await this.refresh();
       if (!this.abort.signal.aborted) this.current();
-      await delay(waitMs, undefined, { signal: this.abort.signal }).catch(() => {});
+      const { resolve } = this.reading;
+      this.reading = withResolvers();
+      resolve();
+      const signal = AbortSignal.any([this.abort.signal, this.wake.signal]);
+      await delay(waitMs, undefined, { signal }).catch(() => {});
     }
+  }
+
+  /** Reads what has changed, unless that was done a moment ago. Resolves when it was read, or could not be. Never rejects. */
+  async freshen(): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs - this.freshMs < FRESH_MS || nowMs - this.triedMs < FRESHEN_EVERY_MS) return;
+    const { promise } = this.reading;
+    this.wake.abort();
+    await Promise.race([promise, delay(FRESHEN_WITHIN_MS, undefined, { ref: false })]);
   }
 
   private async loadSnapshot(): Promise<void> {
@@ -106,6 +133,7 @@ export class DirectorySync {
   private async refresh(): Promise<number> {
     const { refreshMs, log, directory } = this.options;
     const began = performance.now();
+    this.triedMs = began;
     const since = began >= this.nextFullMs ? null : this.readAt;
     try {
       const { isFull, changed } = await this.read(since);
@@ -117,6 +145,7 @@ export class DirectorySync {
       if (this.failure !== null) log.info('the directory can be read from Nexudus again');
       this.failure = null;
       this.failures = 0;
+      this.freshMs = began;
       const level = directory.loaded && !isFull ? 'debug' : 'info';
       log[level]({ devices: directory.size, changed, whole: isFull }, 'directory read from Nexudus');
       this.loaded();
@@ -194,7 +223,7 @@ export class DirectorySync {
     const { directory, onCurrent } = this.options;
     if (this.isCurrent || !directory.loaded) return;
     this.isCurrent = true;
-    onCurrent?.();
+    onCurrent();
   }
 
   private fail(error: unknown): number {
@@ -212,6 +241,14 @@ export class DirectorySync {
     this.failures++;
     return Math.min(retryMs, Math.max(refreshMs, FIRST_RETRY_MS)) * (0.75 + Math.random() / 2);
   }
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }
 
 function register(directory: Directory, user: KnownUser): void {

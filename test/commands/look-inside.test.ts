@@ -151,3 +151,45 @@ test('doctor finds a Redis that forgets, a clock that is wrong, and a missing ro
   expect(stdout).toMatch(/^FAIL +clock +600 s ahead of Nexudus's/m);
   expect(code).toBe(1);
 });
+
+test('a Redis that accepts connections and says nothing is told of, not waited for', { timeout: 60_000 }, async () => {
+  const silent = await startRedis();
+  silent.pause();
+  const [outbox, doctor] = await Promise.all([
+    cli(['outbox'], { ...env, REDIS_URL: silent.url }),
+    cli(['doctor'], { ...env, REDIS_URL: silent.url }),
+  ]);
+  await silent.stop();
+  expect(outbox).toMatchObject({
+    code: 1,
+    stderr: 'wifi-monitor: Redis cannot be reached (REDIS_URL): it does not answer',
+  });
+  expect(doctor.code).toBe(1);
+  expect(doctor.stdout).toMatch(/^FAIL +Redis +Redis cannot be reached/m);
+});
+
+test.each([
+  ['a database that is not there', (url: string) => `${url}/99`, [], /it has no database of the number/],
+  ['a password that is missing', (url: string) => url, ['requirepass', 'hunter2'], /it wants a password/],
+  [
+    'a wrong password',
+    (url: string) => url.replace('//', '//:wrong-word@'),
+    ['requirepass', 'hunter2'],
+    /it refuses the user name or password/,
+  ],
+])('%s in REDIS_URL is told in words', async (_what, address, setting, words) => {
+  const other = await startRedis();
+  if (setting.length > 0) await other.cli('CONFIG', 'SET', ...setting);
+  const { stderr, code } = await cli(['outbox'], { ...env, REDIS_URL: address(other.url) });
+  await other.stop();
+  expect(stderr).toMatch(words);
+  expect(stderr).not.toContain('wrong-word');
+  expect(code).toBe(1);
+});
+
+test('devices asks Nexudus when Redis is away', async () => {
+  const { stdout, stderr, code } = await cli(['devices', '--json'], { ...env, REDIS_URL: 'redis://127.0.0.1:1' });
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/no snapshot: Redis cannot be reached/);
+  expect(lines(stdout)).toMatchObject([{ mac: '3c:22:fb:00:00:01' }]);
+});

@@ -1,12 +1,15 @@
 // `wifi-monitor replay` as a person or a script meets it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { pcapBytes, START_MS } from '../capture/pcap-bytes.js';
 import { ACK, ARP, arp, ascii, DISCOVER, dhcpFrame, ethernet, option } from '../decode/frames.js';
+import { RunningProcess } from '../run-process.js';
 import { cli } from './cli.js';
+
+const top = new URL('../..', import.meta.url).pathname;
 
 const directory = mkdtempSync(join(tmpdir(), 'nwm-replay-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -303,4 +306,44 @@ test('settings are read from .env in the working directory, and the environment 
   ]);
   const both = await cli(['replay', '--json', JOIN], { NEXUDUS_BUSINESS_ID: '6' }, directory);
   expect(lines(both.stdout)[0]).toMatchObject({ failedCheckin: { BusinessId: 6 } });
+});
+
+test.each([
+  ['a reader that stops reading', 'replay --json "$1" | true', 0],
+  ['help that is cut short', '--help | true', 0],
+  ['a full disk', 'replay --json "$1" >/dev/full', 1],
+])('%s makes no stack trace', async (_what, command, code) => {
+  const shell = new RunningProcess('bash', [
+    '-c',
+    `set -o pipefail; node ${top}dist/src/cli.js ${command}`,
+    'bash',
+    JOIN,
+  ]);
+  expect((await shell.exit()).code).toBe(code);
+  expect(shell.stderr.join('\n')).not.toMatch(/Error|\bat /);
+});
+
+test('a .env that cannot be read is a problem that names it, exit code 2', async () => {
+  const place = mkdtempSync(join(directory, 'env-'));
+  mkdirSync(join(place, '.env'));
+  const { stderr, code } = await cli(['replay', JOIN], {}, place);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/\.env: it is there but cannot be read \(EISDIR\)/);
+});
+
+test('the environment wins over .env, also where one names a secret and the other its file', async () => {
+  const place = mkdtempSync(join(directory, 'env-'));
+  writeFileSync(join(place, '.env'), 'NEXUDUS_PASSWORD_FILE=/nowhere\nNEXUDUS_USERNAME=admin@example.com\n');
+  const { code } = await cli(['replay', '--json', JOIN], { NEXUDUS_PASSWORD: 'from the environment' }, place);
+  expect(code).toBe(0);
+});
+
+test.each([
+  [['--since', '2026-02-30T11:00Z'], /Write a time such as/],
+  [['--since', '2026-03-02', '--until', '2026-03-01'], /--since: must be before --until/],
+  [['--explain', '3c:22:fb:00:00:01', '--json'], /cannot be used with option '--json'/],
+])('%j is refused', async (options, message) => {
+  const { stderr, code } = await cli(['replay', ...options, JOIN]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
 });

@@ -266,3 +266,28 @@ test('while Nexudus is away a directory from the snapshot is current after the f
   await until('the directory is current', () => calls.length >= 2);
   expect(calls).toEqual(['loaded', 'current']);
 });
+
+test('who asks before posting gets what was registered a moment ago, long before the next regular reading', async () => {
+  const { directory, sync: made } = sync({ refreshMs: 3_600_000 });
+  await until('the directory is loaded', () => directory.loaded);
+  sandbox.users.add({ Id: 9, FullName: 'Late', Active: true, Devices: '3c:22:fb:00:00:09' });
+  // As if the first reading were half a minute old.
+  Object.assign(made, { freshMs: Number.NEGATIVE_INFINITY, triedMs: Number.NEGATIVE_INFINITY });
+  await made.freshen();
+  expect(directory.lookup(0x3c22fb000009)).toMatchObject({ name: 'Late' });
+  const requests = sandbox.requests.length;
+  await made.freshen();
+  expect(sandbox.requests).toHaveLength(requests);
+});
+
+test('asking while Nexudus is away does not reject, and does not ask Nexudus without end', async () => {
+  const { directory, sync: made } = sync({ refreshMs: 3_600_000 });
+  await until('the directory is loaded', () => directory.loaded);
+  sandbox.fault({ path: '/api/*', count: 1_000, action: { kind: 'answer', status: 500 } });
+  Object.assign(made, { freshMs: Number.NEGATIVE_INFINITY, triedMs: Number.NEGATIVE_INFINITY });
+  await made.freshen();
+  expect(made.status().failure).not.toBeNull();
+  const requests = sandbox.requests.length;
+  for (let times = 0; times < 10; times++) await made.freshen();
+  expect(sandbox.requests).toHaveLength(requests);
+});

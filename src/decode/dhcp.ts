@@ -70,6 +70,8 @@ export function decodeDhcp(
     sighting.vendorClass.copy(options.vendorClass);
     sighting.parameterList.copy(options.parameterList);
     sighting.forwarded = relayed || (link.source !== 0 && link.source !== chaddr);
+    // RFC 1542, 4.1.1: who fills in giaddr passes the message on under an address of its own.
+    if (relayed && link.source !== chaddr && isDeviceMac(link.source)) announcement.relayMac = link.source;
   } else {
     // The answer to an INFORM has no yiaddr (RFC 2131, 4.3.5). Option 60 of an answer is about the server.
     sighting.ipv4 = uint32(frame, at + 16) || ciaddr;

@@ -83,16 +83,20 @@ export class Announcement {
   routerIp = 0;
   /** Sender of an IPv6 router advertisement. */
   routerMac: MacAddress = 0;
+  /** Ethernet source of a client's DHCP message that a relay passed on. */
+  relayMac: MacAddress = 0;
 
   clear(): void {
     this.dhcpServerMac = 0;
     this.dhcpServerIp = 0;
     this.routerIp = 0;
     this.routerMac = 0;
+    this.relayMac = 0;
   }
 
   get isEmpty(): boolean {
-    return this.dhcpServerMac === 0 && this.dhcpServerIp === 0 && this.routerIp === 0 && this.routerMac === 0;
+    const { dhcpServerMac, dhcpServerIp, routerIp, routerMac, relayMac } = this;
+    return dhcpServerMac === 0 && dhcpServerIp === 0 && routerIp === 0 && routerMac === 0 && relayMac === 0;
   }
 }
 

@@ -25,6 +25,7 @@ export interface EquipmentAnnouncement {
   readonly dhcpServerIp: number;
   readonly routerIp: number;
   readonly routerMac: MacAddress;
+  readonly relayMac: MacAddress;
 }
 
 interface AnnouncedIp {
@@ -57,6 +58,7 @@ export class Infrastructure {
   learn(announcement: EquipmentAnnouncement, steadyMs = performance.now()): void {
     this.learnMac(announcement.dhcpServerMac, 'the DHCP server');
     this.learnMac(announcement.routerMac, 'a router that announces itself (IPv6 router advertisement)');
+    this.learnMac(announcement.relayMac, 'a DHCP relay');
     this.learnIp(announcement.dhcpServerIp, 'the DHCP server', steadyMs);
     this.learnIp(announcement.routerIp, 'the router that DHCP announces', steadyMs);
   }

@@ -57,6 +57,8 @@ export class Visit {
   clientIdHash = 0;
   ipv6Hashes: readonly number[] = [];
   newsCount = 0;
+  /** Its first news were held back once, because the address was still to come. */
+  isWaitedFor = false;
 
   constructor(
     readonly mac: MacAddress,
@@ -196,8 +198,13 @@ export class VisitTracker {
   /** Forwards what is due at `steadyMs` and ends the visits whose gap is over. */
   advance(steadyMs: number): void {
     if (steadyMs < this.nextDueMs) return;
-    this.forwardDue(this.settling, steadyMs);
-    this.forwardDue(this.holding, steadyMs);
+    for (let visit = this.settling.take(steadyMs); visit !== undefined; visit = this.settling.take(steadyMs)) {
+      if (this.isJoining(visit)) this.due(this.settling, visit, steadyMs + this.options.settleMs);
+      else this.forward(visit);
+    }
+    for (let visit = this.holding.take(steadyMs); visit !== undefined; visit = this.holding.take(steadyMs)) {
+      this.forward(visit);
+    }
     if (steadyMs >= this.sweepMs) {
       for (const visit of this.visits.values()) if (steadyMs - visit.activeMs > this.options.gapMs) this.end(visit);
       this.sweepMs = steadyMs + this.options.gapMs / 8;
@@ -232,8 +239,15 @@ export class VisitTracker {
     if (dueMs < this.nextDueMs) this.nextDueMs = dueMs;
   }
 
-  private forwardDue(queue: DueQueue, steadyMs: number): void {
-    for (let visit = queue.take(steadyMs); visit !== undefined; visit = queue.take(steadyMs)) this.forward(visit);
+  /**
+   * A device that asked for an address and has none yet is given the settle time once more: many servers (dnsmasq) first try for
+   * three seconds whether the address is free, and a report without it is worth less.
+   */
+  private isJoining(visit: Visit): boolean {
+    if (visit.isWaitedFor || visit.ipv4s.length > 0 || !visit.via.includes('dhcp') || this.options.settleMs === 0)
+      return false;
+    visit.isWaitedFor = true;
+    return true;
   }
 
   private forward(visit: Visit): void {

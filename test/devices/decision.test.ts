@@ -77,7 +77,13 @@ test('as long as no directory was loaded an unknown device is pending, but an ig
 
 test('equipment that announces itself is ignored, by address or by MAC, and the reason says what it is', () => {
   const infrastructure = new Infrastructure([0x020000000001]);
-  infrastructure.learn({ dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerIp: phone.ipv4, routerMac: 0 });
+  infrastructure.learn({
+    dhcpServerMac: 0x3c22fb000009,
+    dhcpServerIp: 0,
+    routerIp: phone.ipv4,
+    routerMac: 0,
+    relayMac: 0,
+  });
   expect(decide(phone, rules({ infrastructure })).reason).toBe('this is the router that DHCP announces');
   expect(decide({ ...phone, mac: 0x3c22fb000009, ipv4: 0 }, rules({ infrastructure })).reason).toBe(
     'this is the DHCP server',
@@ -102,13 +108,13 @@ test.each([
 test('a flood of announcements cannot fill the memory, nor turn every visitor into equipment', () => {
   const infrastructure = new Infrastructure();
   for (let i = 1; i <= 10_000; i++)
-    infrastructure.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0 });
+    infrastructure.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0, relayMac: 0 });
   expect(infrastructure.roleOf(9_999, 9_999)).toBeNull();
 });
 
 test('an IP address that announcements have left out for a day is no equipment any more; the own gateway always is', () => {
   const [gateway, former, router] = [0x0a000001, 0x0a000002, 0x0a000003];
-  const announced = { dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerMac: 0 };
+  const announced = { dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerMac: 0, relayMac: 0 };
   const hour = 3_600_000;
   const infrastructure = new Infrastructure();
   infrastructure.addGateway(gateway);
@@ -125,7 +131,7 @@ test('an IP address that announcements have left out for a day is no equipment a
 
 test('a network on which nothing was announced for a while still knows its router', () => {
   const infrastructure = new Infrastructure();
-  const announcement = { dhcpServerMac: 0, dhcpServerIp: 0x0a000001, routerIp: 0x0a000001, routerMac: 0 };
+  const announcement = { dhcpServerMac: 0, dhcpServerIp: 0x0a000001, routerIp: 0x0a000001, routerMac: 0, relayMac: 0 };
   infrastructure.learn(announcement, 0);
   infrastructure.learn({ ...announcement, dhcpServerIp: 0, routerIp: 0x0a000002 }, 1e9);
   expect(infrastructure.roleOf(1, 0x0a000001)).toBe('the DHCP server');

@@ -67,6 +67,19 @@ test('a burst is forwarded once, when it has settled, with all its facts', () =>
   expect(heard).toEqual([{ kind: 'active', mac: MAC, sightings: 3, hostname: 'Annas-iPhone', atMs: SETTLE }]);
 });
 
+test('a device that waits for its address is waited for, once', () => {
+  const { see, pass, heard } = trial();
+  see(0, { via: 'dhcp', hostname: 'Annas-iPhone' });
+  // dnsmasq tries the address for three seconds before it offers it.
+  pass(3_020);
+  see(3_020, { via: 'dhcp', ipv4: 0x0a000001 });
+  pass(10_000);
+  expect(heard).toMatchObject([{ kind: 'active', sightings: 2, atMs: 2 * SETTLE }]);
+  see(20_000, { mac: 2, via: 'dhcp' });
+  pass(30_000);
+  expect(heard.at(-1)).toMatchObject({ mac: 2, atMs: 20_000 + 2 * SETTLE });
+});
+
 test('a device that stays busy is forwarded at most twice a minute', () => {
   const { see, pass, heard } = trial();
   for (let ms = 0; ms < 3_600_000; ms += 250) {

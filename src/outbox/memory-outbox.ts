@@ -20,12 +20,20 @@ interface Waiting {
   reason: string | null;
 }
 
+/** Ids of delivered entries, so that adding one again does nothing. */
+const MOST_REMEMBERED = 100_000;
+/** Refused entries that wait for a person. */
+const MOST_FAILED = 10_000;
+
+function dropOldest(kept: Map<string, unknown> | Set<string>, most: number): void {
+  const [oldest] = kept.keys();
+  if (kept.size > most && oldest !== undefined) kept.delete(oldest);
+}
+
 export interface MemoryOutboxOptions {
   /** Least time between two tries, ms. */
   readonly spacingMs: number;
   readonly firstPutBackMs?: number;
-  /** How many ids of delivered entries are remembered, so that adding one again does nothing. */
-  readonly remembered?: number;
 }
 
 export class MemoryOutbox implements Outbox {
@@ -108,14 +116,14 @@ export class MemoryOutbox implements Outbox {
         item.tries++;
         this.entries.delete(id);
         this.failed.set(id, item);
+        dropOldest(this.failed, MOST_FAILED);
         break;
     }
   }
 
   private remember(id: string): void {
     this.done.add(id);
-    const [oldest] = this.done;
-    if (this.done.size > (this.options.remembered ?? 100_000) && oldest !== undefined) this.done.delete(oldest);
+    dropOldest(this.done, MOST_REMEMBERED);
   }
 
   private firstReady(now: number): Waiting | undefined {

@@ -357,7 +357,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       listener.onMalformed?.(counts);
       return;
     }
-    if (!announcement.isEmpty) edges.infrastructure.learn(announcement);
+    if (!announcement.isEmpty) edges.infrastructure.learn(announcement, steadyMs);
     tracker.advance(steadyMs);
     if (time.kind === 'live' && tracker.nextDueMs < timerMs) schedule(time.steadyMs);
   }

@@ -11,10 +11,17 @@ import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
 import type { Outbox } from '../outbox/outbox.js';
 
+export interface Posted {
+  readonly posted: number;
+  /** In Nexudus already, from an earlier replay or from the monitor. */
+  readonly found: number;
+  readonly problems: readonly string[];
+}
+
 export interface Posting {
   readonly outbox: Pick<Outbox, 'add'>;
   /** Posts everything that was added. `problems` are sentences for people. */
-  deliverAll(): Promise<{ posted: number; problems: string[] }>;
+  deliverAll(): Promise<Posted>;
 }
 
 /** When Nexudus cannot be reached for this long, a replay gives up: a person is waiting. */
@@ -41,13 +48,15 @@ export async function preparePosting(
     { claimPost: claimInMemory(config.postsPerDay) },
   );
 
-  async function deliverAll(): Promise<{ posted: number; problems: string[] }> {
+  async function deliverAll(): Promise<Posted> {
     const problems: string[] = [];
     let posted = 0;
+    let found = 0;
     let latestSuccessMs = performance.now();
     let trouble = '';
     const deliverer = outbox.start(deliver, (_entry, outcome) => {
       if (outcome.kind === 'posted') posted++;
+      if (outcome.kind === 'found') found++;
       if (outcome.kind === 'refused') problems.push(`Nexudus refuses a failed check-in: ${outcome.reason}`);
       if (outcome.kind === 'pause' || outcome.kind === 'put-back') trouble = outcome.reason;
       else latestSuccessMs = performance.now();
@@ -56,7 +65,7 @@ export async function preparePosting(
     if (!outbox.isEmpty) problems.push(`not every failed check-in could be posted: ${trouble}`);
     await deliverer.close();
     await client.close();
-    return { posted, problems };
+    return { posted, found, problems };
   }
 
   return {

@@ -46,24 +46,31 @@ function endOf(first: string, last: string): string {
   return first.slice(0, 10) === last.slice(0, 10) ? last.slice(11, 16) : minute(last);
 }
 
-/** The visits as a table that fits the terminal (as far as the columns can be cut), and a sentence. */
-export function replayTable(visits: readonly VisitJson[], summary: ReplaySummary, terminal: Terminal): string {
+/** The visits as a table that fits the terminal (as far as the columns can be cut), and a sentence, which `note` ends: what was posted. */
+export function replayTable(
+  visits: readonly VisitJson[],
+  summary: ReplaySummary,
+  note: string,
+  terminal: Terminal,
+): string {
   const rows = visits.map((visit) => COLUMNS.map(({ value }) => value(visit)));
   const [heading = '', ...lines] = tableLines(COLUMNS, rows, terminal.columns);
   const painted = lines.map((line, index) => terminal.paint(COLOURS[visits[index]?.decision ?? 'pending'], line));
   const table = visits.length === 0 ? [] : [terminal.paint('bold', heading), ...painted, ''];
-  return [...table, wrap(sentence(summary), terminal.columns)].join('\n');
+  return [...table, wrap(sentence(summary, note), terminal.columns)].join('\n');
 }
 
-function sentence(summary: ReplaySummary): string {
-  const { visits, unrecognised, recognised, ignored, frames, sightings, malformed, posted, seconds, complete } =
-    summary;
+function sentence(summary: ReplaySummary, note: string): string {
+  const { visits, unrecognised, recognised, ignored, frames, sightings, malformed, seconds, complete } = summary;
   const reasons = Object.entries(summary.malformedBy ?? {}).map(([reason, count]) => `${count} ${reason}`);
   const malformedPart = malformed === 0 ? '' : `, ${malformed} malformed: ${reasons.join(', ')}`;
-  const postedPart = posted === 0 ? '' : ` ${posted} failed check-ins posted.`;
   const completePart = complete ? '' : ' NOT COMPLETE: see the message.';
   return (
-    `${visits} visits: ${unrecognised} unrecognised, ${recognised} recognised, ${ignored} ignored. ` +
-    `${frames} frames (${sightings} sightings${malformedPart}) in ${seconds} s.${postedPart}${completePart}`
+    `${many(visits, 'visit')}: ${unrecognised} unrecognised, ${recognised} recognised, ${ignored} ignored. ` +
+    `${many(frames, 'frame')} (${many(sightings, 'sighting')}${malformedPart}) in ${seconds} s.${note}${completePart}`
   );
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

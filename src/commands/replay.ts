@@ -125,15 +125,21 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   );
   await monitor.finished;
   bar?.clear();
-  const posted = (await posting?.deliverAll()) ?? { posted: 0, problems: [] };
+  const posted = (await posting?.deliverAll()) ?? { posted: 0, found: 0, problems: [] };
 
   const reports = inOrder(finished);
   for (const report of reports) askAgain(report, rules);
   const summary = summaryOf(files, monitor.counts, reports, posted.posted, began);
-  print(reports, summary, story, { ...options, posted: willPost });
+  const note = !options.post ? '' : willPost ? postedNote(posted) : ' DRY_RUN: nothing was posted.';
+  print(reports, summary, story, { ...options, posted: willPost, note });
   const problems = [...files.problems, ...posted.problems];
   for (const problem of problems) process.stderr.write(`wifi-monitor: ${problem}\n`);
   return problems.length === 0 ? 0 : 1;
+}
+
+function postedNote({ posted, found }: { posted: number; found: number }): string {
+  const already = found === 0 ? '' : `, ${found} were there already`;
+  return ` ${posted} failed check-in${posted === 1 ? '' : 's'} posted${already}.`;
 }
 
 function listenerFor(finished: VisitReport[], story: Story | null): MonitorListener {
@@ -179,12 +185,12 @@ function print(
   reports: readonly VisitReport[],
   summary: ReplaySummary,
   story: Story | null,
-  { json, only, posted }: ReplayOptions & { readonly posted: boolean },
+  { json, only, posted, note }: ReplayOptions & { readonly posted: boolean; readonly note: string },
 ): void {
   const shown = reports.filter(({ decision }) => only === undefined || decision?.kind === only);
   if (json) printJson(shown, summary);
   else if (story !== null) process.stdout.write(`${story.told(reports, posted)}\n`);
-  else process.stdout.write(`${replayTable(shown.map(visitJson), summary, terminalOf(process.stdout))}\n`);
+  else process.stdout.write(`${replayTable(shown.map(visitJson), summary, note, terminalOf(process.stdout))}\n`);
 }
 
 /** Many lines with each write, but never all of them in memory. */

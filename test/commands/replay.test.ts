@@ -269,6 +269,10 @@ test('--post really posts, once, however often the capture is replayed; register
     expect(lines(first.stdout).at(-1)).toMatchObject({ unrecognised: 2, recognised: 1, posted: 2 });
     const second = await cli(['replay', '--json', '--post', JOIN], env);
     expect(lines(second.stdout).at(-1)).toMatchObject({ unrecognised: 2, posted: 0 });
+    const third = await cli(['replay', '--post', JOIN], env);
+    expect(third.stdout).toMatch(/0 failed check-ins posted, 2 were there already\.$/);
+    const dry = await cli(['replay', '--post', JOIN], { ...env, DRY_RUN: 'true' });
+    expect(dry.stdout).toMatch(/DRY_RUN: nothing was posted\.$/);
     expect(
       sandbox.failedCheckins.map(({ MacAddresses, CheckinAttemptTime }) => [MacAddresses, CheckinAttemptTime]),
     ).toEqual([

@@ -302,7 +302,8 @@ export function loadDotEnv(): void {
       `.env: it is there but cannot be read (${errorCode(error)}); make it readable for the user running this`,
     ]);
   }
-  const given = new Set(Object.keys(process.env));
+  // Compose files pass variables that nobody set as empty ones.
+  const given = new Set(Object.keys(process.env).filter((name) => process.env[name] !== ''));
   for (const [name, value] of Object.entries(parseEnv(text))) {
     const other = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : `${name}_FILE`;
     if (!given.has(name) && !given.has(other)) process.env[name] = value ?? '';

@@ -287,7 +287,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       return;
     }
     const settlement = settlementOf(decision, registered);
-    if (settlement === 'reported') one.entry = entryFor(one, registered.startMs, decision);
+    one.entry = settlement === 'reported' ? entryFor(one, registered.startMs, decision) : null;
     return after(one.entry === null ? undefined : outbox.add(one.entry), () =>
       after(register.settle(visit.mac, registered.startMs, settlement), () => {
         one.settlement = settlement;

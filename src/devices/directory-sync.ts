@@ -22,6 +22,8 @@ const LOGIN_RETRY_MS = 60_000;
 const FRESH_MS = 30_000;
 /** Who wants it fresher waits this long at most: a whole reading can take many minutes. */
 const FRESHEN_WITHIN_MS = 15_000;
+/** With a snapshot the first reading asks for changes alone; those that begin later than this are due for a whole one. */
+const FIRST_FULL_AFTER_MS = 1_000;
 /** However many ask, Nexudus is asked this often at most. */
 const FRESHEN_EVERY_MS = 5_000;
 /** The same trouble is logged once in this time. */
@@ -73,6 +75,7 @@ export class DirectorySync {
   private wake = new AbortController();
   /** Resolves when the reading that is under way, or comes next, has ended well or not. */
   private reading = withResolvers();
+  private waitedFor: Promise<void> | null = null;
 
   constructor(private readonly options: DirectorySyncOptions) {}
 
@@ -92,8 +95,8 @@ export class DirectorySync {
   private async run(): Promise<void> {
     await this.loadSnapshot();
     while (!this.abort.signal.aborted) {
-      this.wake = new AbortController();
       const waitMs = await this.refresh();
+      this.wake = new AbortController();
       if (!this.abort.signal.aborted) this.current();
       const { resolve } = this.reading;
       this.reading = withResolvers();
@@ -108,6 +111,9 @@ export class DirectorySync {
     const nowMs = performance.now();
     if (nowMs - this.freshMs < FRESH_MS || nowMs - this.triedMs < FRESHEN_EVERY_MS) return;
     const { promise } = this.reading;
+    // A whole reading can take long: it is waited for once, not again for each that asks.
+    if (promise === this.waitedFor) return;
+    this.waitedFor = promise;
     this.wake.abort();
     await Promise.race([promise, delay(FRESHEN_WITHIN_MS, undefined, { ref: false })]);
   }
@@ -119,6 +125,8 @@ export class DirectorySync {
       const readAt = await snapshot.load((user) => register(directory, user), this.fullReads);
       if (readAt === null) return;
       this.readAt = readAt;
+      // What changed since is soon read, and then the directory is current; the whole reading comes next.
+      this.nextFullMs = performance.now() + FIRST_FULL_AFTER_MS;
       log.info(
         { devices: directory.size, readAt: readAt.toISOString() },
         'directory loaded from the snapshot in Redis',

@@ -92,17 +92,18 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
 
   /**
    * The post may still be on its way: a search at once would find nothing, and then there would be two. The first time the others
-   * go ahead meanwhile; when they are not answered either it is the API, and all wait in their order.
+   * go ahead meanwhile; when they are not answered either it is the API, and all wait in their order. But not for ever for one that
+   * alone is never answered.
    */
-  function afterSilence(reason: string): Outcome {
+  function afterSilence(entry: OutboxEntry, reason: string): Outcome {
     const isFirst = failuresInARow === 0;
-    const paused = pause(reason);
-    if (isFirst) return { kind: 'put-back', reason, ms: patience.searchAfterMs };
-    return { ...paused, ms: Math.max(paused.ms, patience.searchAfterMs) };
+    const outcome = afterDoubtful(entry, reason);
+    if (isFirst || outcome.kind === 'put-back') return { kind: 'put-back', reason, leastMs: patience.searchAfterMs };
+    return { ...outcome, ms: Math.max(outcome.ms, patience.searchAfterMs) };
   }
 
   /** A failure of the API or of this entry: the API is given a few chances, then the others go ahead. */
-  function afterDoubtful(entry: OutboxEntry, reason: string): Outcome {
+  function afterDoubtful(entry: OutboxEntry, reason: string): Outcome & { kind: 'pause' | 'put-back' } {
     blocking = { id: entry.id, tries: blocking?.id === entry.id ? blocking.tries + 1 : 1 };
     return blocking.tries >= TRIES_BEFORE_PUT_BACK ? { kind: 'put-back', reason } : pause(reason);
   }
@@ -142,7 +143,12 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
         reason: "today's number of posts is used up (NEXUDUS_POSTS_PER_DAY)",
       };
     }
-    await markSent(true);
+    try {
+      await markSent(true);
+    } catch (error) {
+      await claim?.giveBack();
+      throw error;
+    }
     try {
       return succeed({ kind: 'posted', recordId: await edges.post(checkin) });
     } catch (error) {
@@ -152,7 +158,7 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
         await claim?.giveBack();
         // An entry that was sent before stays marked: a search costs little.
         if (!entry.sent) await markSent(false);
-      } else if (hasNoAnswer(failure)) return afterSilence(error.message);
+      } else if (hasNoAnswer(failure)) return afterSilence(entry, error.message);
       return afterFailure(entry, failure);
     }
   }

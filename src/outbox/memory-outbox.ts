@@ -108,7 +108,8 @@ export class MemoryOutbox implements Outbox {
       case 'put-back':
         item.reason = outcome.reason;
         item.notBeforeMs =
-          performance.now() + (outcome.ms ?? putBackMs(item.tries, this.options.firstPutBackMs ?? FIRST_PUT_BACK_MS));
+          performance.now() +
+          Math.max(outcome.leastMs ?? 0, putBackMs(item.tries, this.options.firstPutBackMs ?? FIRST_PUT_BACK_MS));
         item.tries++;
         break;
       case 'refused':

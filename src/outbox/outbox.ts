@@ -81,8 +81,8 @@ export type Outcome =
   | {
       readonly kind: 'put-back';
       readonly reason: string;
-      /** For how long; left out: longer with each try. */
-      readonly ms?: number;
+      /** It is put back for longer with each try, but not for less than this. */
+      readonly leastMs?: number;
     }
   /** Nexudus will never take it. */
   | { readonly kind: 'refused'; readonly reason: string };

@@ -204,9 +204,10 @@ export function startRedisDelivery(
       maxStalledCount: NO_LIMIT,
       settings: {
         backoffStrategy: (tries, _type, error) =>
-          error instanceof PutBack && error.ms !== undefined
-            ? error.ms
-            : putBackMs(tries - 1, options.firstPutBackMs ?? FIRST_PUT_BACK_MS),
+          Math.max(
+            error instanceof PutBack ? error.leastMs : 0,
+            putBackMs(tries - 1, options.firstPutBackMs ?? FIRST_PUT_BACK_MS),
+          ),
       },
     },
   );
@@ -214,11 +215,11 @@ export function startRedisDelivery(
   return { close: () => worker.close() };
 }
 
-/** Puts an entry back for `ms`, or for longer with each try. */
+/** Puts an entry back, for longer with each try, but not for less than `leastMs`. */
 class PutBack extends Error {
   constructor(
     reason: string,
-    readonly ms: number | undefined,
+    readonly leastMs: number,
   ) {
     super(reason);
   }
@@ -248,7 +249,7 @@ async function conclude(job: Job<OutboxEntry>, outcome: Outcome, outbox: RedisOu
       await job.updateProgress({ reason: outcome.reason });
       throw Worker.RateLimitError();
     case 'put-back':
-      throw new PutBack(outcome.reason, outcome.ms);
+      throw new PutBack(outcome.reason, outcome.leastMs ?? 0);
     case 'refused':
       throw new UnrecoverableError(outcome.reason);
   }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NexudusError, type NexudusFailure } from '../../src/nexudus/failure.js';
 import { claimInMemory, claimInRedis } from '../../src/outbox/daily-limit.js';
 import { createDelivery, type DeliveryEdges } from '../../src/outbox/delivery.js';
+import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
@@ -87,9 +88,36 @@ test('a post that was not answered is searched for later, while others go ahead;
   const { run, marks } = delivery({
     post: fails({ kind: 'unavailable', message: 'reset', mayHaveArrived: true, isUnanswered: true }),
   });
-  expect(await run()).toEqual({ kind: 'put-back', reason: 'reset', ms: PATIENCE.searchAfterMs });
+  expect(await run()).toEqual({ kind: 'put-back', reason: 'reset', leastMs: PATIENCE.searchAfterMs });
   expect((await run()).kind).toBe('pause');
   expect(marks).toEqual([true, true]);
+});
+
+test('one entry that is never answered does not hold up the others for ever', async () => {
+  const outbox = new MemoryOutbox({ spacingMs: 1, firstPutBackMs: 20 });
+  const arrived: string[] = [];
+  const never = entryFor(1).checkin.MacAddresses;
+  const deliver = createDelivery({
+    post: async ({ MacAddresses }) => {
+      if (MacAddresses === never) {
+        throw new NexudusError({ kind: 'unavailable', message: 'reset', mayHaveArrived: true, isUnanswered: true });
+      }
+      return arrived.push(MacAddresses);
+    },
+    find: async () => null,
+    recheck: () => ({ kind: 'report' }),
+    complete: async (checkin) => checkin,
+    patience: PATIENCE,
+  });
+  outbox.add(entryFor(1));
+  const outcomes: Outcome[] = [];
+  const deliverer = outbox.start(deliver, (_entry, outcome) => {
+    outcomes.push(outcome);
+    // The others come when it was put back for the first time.
+    if (outcomes.length === 1) for (const number of [2, 3, 4]) outbox.add(entryFor(number));
+  });
+  await until('the others arrive', () => arrived.length === 3);
+  await deliverer.close();
 });
 
 test('an entry that waited is asked about in a directory that is up to date; a new one was decided a moment ago', async () => {

@@ -25,6 +25,7 @@ if ((first === '--version' || first === '-V') && process.argv.length === 3) {
   setFlagsFromString('--heap-growing-percent=25');
   const { run } = await import('./commands/program.js');
   process.exitCode = await run(process.argv, version());
-  // A closed capture stays in libuv's loop until another frame arrives (see live-interface.ts); nothing else should.
+  // Whatever still holds the process must not hold its supervisor: a closed capture stays in libuv's loop until another
+  // frame arrives (see live-interface.ts), a socket may not close.
   setTimeout(() => process.exit(), 100).unref();
 }

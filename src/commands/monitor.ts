@@ -154,8 +154,6 @@ export async function monitor(version: string): Promise<number> {
   }
   if (running.waiting() > 0) log.warn({ visits: running.waiting() }, 'visits could not be handed over before the end');
   log.info({ ...running.counts, malformedBy: Object.fromEntries(running.counts.malformedBy) }, 'monitor stopped');
-  // Whatever still holds the process (a socket that does not close) must not hold the supervisor.
-  setTimeout(() => process.exit(), 1_000).unref();
   return 0;
 }
 

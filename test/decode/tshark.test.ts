@@ -160,9 +160,12 @@ const DIFFERENCES: Record<string, Difference> = {
   },
 };
 
-const hasTshark = spawnSync('tshark', ['--version']).status === 0;
+// An empty list would let the tests below pass for want of anything to compare.
+test('there are recorded captures to compare', () => {
+  expect(captures.length).toBeGreaterThan(10);
+});
 
-describe.runIf(hasTshark)('On hand-built frames, tshark and the decoder name the same device and host', () => {
+describe('On hand-built frames, tshark and the decoder name the same device and host', () => {
   test.each([
     ['ethernet', LINKTYPE.ethernet],
     ['linux-sll', LINKTYPE.sll],
@@ -192,21 +195,18 @@ describe.runIf(hasTshark)('On hand-built frames, tshark and the decoder name the
   });
 });
 
-describe.runIf(hasTshark && captures.length > 0)(
-  'On recorded captures, tshark and the decoder name the same devices and hosts',
-  () => {
-    test.each(captures)('%s', async (capture) => {
-      const ours: Opinion[] = [];
-      await readCaptureFile(capture, { ipv6: true }, (frame, length, _atMs, linkType) => {
-        ours.push(ourOpinion(frame, length, linkType));
-      });
-      const theirs = [...tsharkOpinions(capture).values()];
-      const counted = (opinions: Opinion[]) => {
-        const counts = new Map<Opinion, number>();
-        for (const each of opinions) if (each !== NOTHING) counts.set(each, (counts.get(each) ?? 0) + 1);
-        return [...counts].sort();
-      };
-      expect(counted(ours)).toEqual(counted(theirs));
+describe('On recorded captures, tshark and the decoder name the same devices and hosts', () => {
+  test.each(captures)('%s', async (capture) => {
+    const ours: Opinion[] = [];
+    await readCaptureFile(capture, { ipv6: true }, (frame, length, _atMs, linkType) => {
+      ours.push(ourOpinion(frame, length, linkType));
     });
-  },
-);
+    const theirs = [...tsharkOpinions(capture).values()];
+    const counted = (opinions: Opinion[]) => {
+      const counts = new Map<Opinion, number>();
+      for (const each of opinions) if (each !== NOTHING) counts.set(each, (counts.get(each) ?? 0) + 1);
+      return [...counts].sort();
+    };
+    expect(counted(ours)).toEqual(counted(theirs));
+  });
+});

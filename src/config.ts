@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type IgnoreRules, parseIgnoreRules } from './devices/ignore-rules.js';
 import { readKnownDevicesFile } from './devices/known-devices-file.js';
 import type { MacAddress } from './devices/mac-address.js';
-import { totpSecret } from './nexudus/totp.js';
+import { totpSecret } from './nexudus/totp-secret.js';
 
 /** One or more settings are wrong. `problems` has one line each, naming the variable and what would be right. */
 export class ConfigError extends Error {

@@ -6,14 +6,15 @@ import { formatIpv4 } from './decode/ip-address.js';
 import type { LinkType } from './decode/link-layer.js';
 import { Announcement, type Malformed, Sighting } from './decode/sighting.js';
 import { type Decision, type DecisionRules, decide } from './devices/decision.js';
-import type { DirectoryView } from './devices/directory.js';
+import type { DirectoryView, Owner } from './devices/directory.js';
 import type { IgnoreRules } from './devices/ignore-rules.js';
 import type { Infrastructure } from './devices/infrastructure.js';
 import type { MacAddress } from './devices/mac-address.js';
 import { isRandomised, vendorOf } from './devices/vendor.js';
-import { type FailedCheckin, failedCheckinBody } from './nexudus/failed-checkin.js';
+import { type CheckinReport, type FailedCheckin, failedCheckinBody } from './nexudus/failed-checkin.js';
 import type { Outbox, OutboxEntry } from './outbox/outbox.js';
 import type { FloodGuard } from './visits/flood-guard.js';
+import type { Visit } from './visits/visit.js';
 import {
   type Awaitable,
   after,
@@ -22,7 +23,7 @@ import {
   type VisitRegister,
   visitId,
 } from './visits/visit-register.js';
-import { type Visit, VisitTracker } from './visits/visit-tracker.js';
+import { VisitTracker } from './visits/visit-tracker.js';
 
 /** After the register or the outbox failed, a visit is tried again this much later. */
 const RETRY_MS = 2_000;
@@ -58,7 +59,8 @@ export interface VisitReport {
   startMs: number | null;
   decision: Decision | null;
   settlement: Settlement | null;
-  checkin: FailedCheckin | null;
+  /** The body of the failed check-in that this sensor made; made anew each time that it is asked for. */
+  readonly checkin: FailedCheckin | null;
 }
 
 /** Hears what the pipeline does, for logs, metrics and output. Every call is synchronous and must not throw. */
@@ -87,7 +89,8 @@ export interface MonitorEdges {
   readonly directory: DirectoryView;
   readonly infrastructure: Infrastructure;
   readonly register: VisitRegister;
-  readonly outbox: Pick<Outbox, 'add'>;
+  /** Null when nothing is to be posted. */
+  readonly outbox: Pick<Outbox, 'add'> | null;
   readonly listener: MonitorListener;
 }
 
@@ -116,18 +119,74 @@ export interface Monitor {
   stop(): void;
 }
 
+/** What was known of the device when the visit was reported, beside what its MAC tells. */
+type Told = Pick<CheckinReport, 'startMs' | 'hostname' | 'via'> & {
+  /** 0 when unknown, and then an IPv6 address if there is one. */
+  readonly ipv4: number;
+  readonly ipv6: string | null;
+  /** Who registered the device, although it is reported. */
+  readonly owner: Owner | null;
+};
+
+function tell({ hostname, ipv4s, ipv6s, via }: Visit, startMs: number, { owner }: Decision): Told {
+  const ipv4 = ipv4s.at(-1) ?? 0;
+  // A link-local address leads nobody to the device.
+  const ipv6 = ipv4 === 0 ? (ipv6s.findLast((ip) => !ip.startsWith('fe80')) ?? null) : null;
+  return { startMs, hostname, ipv4, ipv6, via, owner };
+}
+
 /** A report with what the monitor needs to work on it. */
-interface Case extends VisitReport {
+class Case implements VisitReport {
+  startMs: number | null = null;
+  decision: Decision | null = null;
+  settlement: Settlement | null = null;
+  /** Null until this sensor reports the visit. Much smaller than the body that is made of it. */
+  told: Told | null = null;
   /** The register or the outbox is being asked. */
-  busy: boolean;
+  busy = false;
   /** News came meanwhile. */
-  again: boolean;
+  again = false;
   /** The register or the outbox could not be reached. */
-  failed: boolean;
+  failed = false;
   /** The visit is over. */
-  ended: boolean;
-  /** What this sensor put into the outbox for it. */
-  entry: OutboxEntry | null;
+  ended = false;
+
+  constructor(
+    readonly visit: Visit,
+    private readonly settings: MonitorSettings,
+  ) {}
+
+  get checkin(): FailedCheckin | null {
+    return this.told === null ? null : this.checkinOf(this.told);
+  }
+
+  /** What goes to the outbox; null when this sensor does not report the visit. */
+  get entry(): OutboxEntry | null {
+    const { told, visit } = this;
+    if (told === null) return null;
+    const id = visitId(this.settings.businessId, visit.mac, told.startMs);
+    const { ipv4, hostname } = told;
+    return { id, mac: visit.mac, ipv4, hostname, checkin: this.checkinOf(told), sent: false };
+  }
+
+  private checkinOf(told: Told): FailedCheckin {
+    const { businessId, timeZone } = this.settings;
+    const { mac } = this.visit;
+    const { startMs, hostname, ipv4, ipv6, via, owner } = told;
+    const about = {
+      businessId,
+      mac,
+      startMs,
+      vendor: vendorOf(mac),
+      randomised: isRandomised(mac),
+      hostname,
+      ip: ipv4 === 0 ? ipv6 : formatIpv4(ipv4),
+      via,
+    };
+    if (owner?.kind !== 'coworker') return failedCheckinBody(about, timeZone);
+    const inactive = { coworkerId: owner.id, name: owner.name, reason: `account ${owner.status}` };
+    return failedCheckinBody({ ...about, inactive }, timeZone);
+  }
 }
 
 /** Starts the pipeline. Errors of the source reject `finished`. */
@@ -159,18 +218,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
         listener.onNews?.(visit);
         let one = cases.get(visit);
         if (one === undefined) {
-          one = {
-            visit,
-            startMs: null,
-            decision: null,
-            settlement: null,
-            checkin: null,
-            busy: false,
-            again: false,
-            failed: false,
-            ended: false,
-            entry: null,
-          };
+          one = new Case(visit, settings);
           cases.set(visit, one);
         }
         if (one.busy) one.again = true;
@@ -287,8 +335,8 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       return;
     }
     const settlement = settlementOf(decision, registered);
-    one.entry = settlement === 'reported' ? entryFor(one, registered.startMs, decision) : null;
-    return after(one.entry === null ? undefined : outbox.add(one.entry), () =>
+    one.told = settlement === 'reported' ? tell(visit, registered.startMs, decision) : null;
+    return after(hand(one, false), () =>
       after(register.settle(visit.mac, registered.startMs, settlement), () => {
         one.settlement = settlement;
         listener.onDecision?.(one);
@@ -300,40 +348,20 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
    * The register lost what became of a visit: Redis came back empty, or with less than it had. Told again, no other sensor reports it;
    * and the failed check-in may have been lost as well. Marked as sent, it is searched for before it is posted.
    */
-  function settleAgain({ visit, entry }: Case, startMs: number, settlement: Settlement): Awaitable<void> {
-    const added = entry === null ? undefined : outbox.add({ ...entry, sent: true });
-    return after(added, () => register.settle(visit.mac, startMs, settlement));
+  function settleAgain(one: Case, startMs: number, settlement: Settlement): Awaitable<void> {
+    return after(hand(one, true), () => register.settle(one.visit.mac, startMs, settlement));
+  }
+
+  /** Hands the failed check-in to the outbox, if there is one. */
+  function hand(one: Case, sent: boolean): Awaitable<void> {
+    const entry = outbox === null ? null : one.entry;
+    return entry === null ? undefined : outbox?.add({ ...entry, sent });
   }
 
   function settlementOf(decision: Decision, { startMs, lastReportedMs }: RegisteredVisit): Settlement {
     if (decision.kind === 'ignored' || decision.kind === 'recognised') return decision.kind;
     const isTooSoon = lastReportedMs !== null && Math.abs(startMs - lastReportedMs) < settings.reportAgainAfterMs;
     return isTooSoon ? 'spaced' : 'reported';
-  }
-
-  function entryFor(one: Case, startMs: number, decision: Decision): OutboxEntry {
-    const { visit } = one;
-    const { owner } = decision;
-    const ipv4 = visit.ipv4s.at(-1) ?? 0;
-    one.checkin = failedCheckinBody(
-      {
-        businessId: settings.businessId,
-        mac: visit.mac,
-        startMs,
-        vendor: vendorOf(visit.mac),
-        randomised: isRandomised(visit.mac),
-        hostname: visit.hostname,
-        // A link-local address leads nobody to the device.
-        ip: ipv4 === 0 ? (visit.ipv6s.findLast((ip) => !ip.startsWith('fe80')) ?? null) : formatIpv4(ipv4),
-        via: visit.via,
-        ...(owner?.kind === 'coworker'
-          ? { inactive: { coworkerId: owner.id, name: owner.name, reason: `account ${owner.status}` } }
-          : {}),
-      },
-      settings.timeZone,
-    );
-    const id = visitId(settings.businessId, visit.mac, startMs);
-    return { id, mac: visit.mac, ipv4, hostname: visit.hostname, checkin: one.checkin, sent: false };
   }
 
   function onFrame(frame: Buffer, length: number, eventMs: number, linkType: LinkType): void {

@@ -6,7 +6,7 @@ import { formatMac, type MacAddress } from '../devices/mac-address.js';
 import { isRandomised, vendorOf } from '../devices/vendor.js';
 import type { MonitorListener, VisitReport } from '../monitor.js';
 import { visitJson } from '../status/visit-json.js';
-import type { Visit } from '../visits/visit-tracker.js';
+import type { Visit } from '../visits/visit.js';
 
 /** A story that is longer than this is told up to here. */
 const MOST_LINES = 5_000;

@@ -1,4 +1,5 @@
 // `wifi-monitor replay`: capture files through the same pipeline as live frames, for debugging.
+import { once } from 'node:events';
 import { type Config, ConfigError, readConfig } from '../config.js';
 import { type DecisionKind, type DecisionRules, decide } from '../devices/decision.js';
 import { Directory } from '../devices/directory.js';
@@ -119,7 +120,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
       directory: rules.directory,
       infrastructure: rules.infrastructure,
       register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
-      outbox: posting?.outbox ?? { add: () => {} },
+      outbox: posting?.outbox ?? null,
       listener: listenerFor(finished, story),
     },
   );
@@ -127,11 +128,10 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   bar?.clear();
   const posted = (await posting?.deliverAll()) ?? { posted: 0, found: 0, problems: [] };
 
-  const reports = inOrder(finished);
-  for (const report of reports) askAgain(report, rules);
+  const reports = inOrder(finished).map((report) => askedAgain(report, rules));
   const summary = summaryOf(files, monitor.counts, reports, posted.posted, began);
   const note = !options.post ? '' : willPost ? postedNote(posted) : ' DRY_RUN: nothing was posted.';
-  print(reports, summary, story, { ...options, posted: willPost, note });
+  await print(reports, summary, story, { ...options, posted: willPost, note });
   const problems = [...files.problems, ...posted.problems];
   for (const problem of problems) process.stderr.write(`wifi-monitor: ${problem}\n`);
   return problems.length === 0 ? 0 : 1;
@@ -181,23 +181,23 @@ function summaryOf(
   };
 }
 
-function print(
+async function print(
   reports: readonly VisitReport[],
   summary: ReplaySummary,
   story: Story | null,
   { json, only, posted, note }: ReplayOptions & { readonly posted: boolean; readonly note: string },
-): void {
+): Promise<void> {
   const shown = reports.filter(({ decision }) => only === undefined || decision?.kind === only);
-  if (json) printJson(shown, summary);
+  if (json) await printJson(shown, summary);
   else if (story !== null) process.stdout.write(`${story.told(reports, posted)}\n`);
   else process.stdout.write(`${replayTable(shown.map(visitJson), summary, note, terminalOf(process.stdout))}\n`);
 }
 
 /** Many lines with each write, but never all of them in memory. */
-function printJson(reports: readonly VisitReport[], summary: ReplaySummary): void {
+async function printJson(reports: readonly VisitReport[], summary: ReplaySummary): Promise<void> {
   for (let at = 0; at < reports.length; at += LINES_A_WRITE) {
     const lines = reports.slice(at, at + LINES_A_WRITE).map((report) => `${JSON.stringify(visitJson(report))}\n`);
-    process.stdout.write(lines.join(''));
+    if (!process.stdout.write(lines.join(''))) await once(process.stdout, 'drain');
   }
   process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
@@ -206,11 +206,10 @@ function printJson(reports: readonly VisitReport[], summary: ReplaySummary): voi
  * Asks once more who a reported device is, as delivery does just before posting: what the capture told later (this was the
  * router) keeps a check-in back.
  */
-function askAgain(report: VisitReport, rules: DecisionRules): void {
-  if (report.checkin === null) return;
-  const { mac, hostname, ipv4s } = report.visit;
+function askedAgain(report: VisitReport, rules: DecisionRules): VisitReport {
+  const { visit, startMs, settlement } = report;
+  if (settlement !== 'reported') return report;
+  const { mac, hostname, ipv4s } = visit;
   const decision = decide({ mac, hostname, ipv4: ipv4s.at(-1) ?? 0 }, rules);
-  if (decision.kind === 'unrecognised') return;
-  report.decision = decision;
-  report.checkin = null;
+  return decision.kind === 'unrecognised' ? report : { visit, startMs, settlement, decision, checkin: null };
 }

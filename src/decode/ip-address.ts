@@ -8,21 +8,33 @@ export function formatIpv4(address: number): string {
 
 /** RFC 5952 text of the sixteen octets at `at`. */
 export function formatIpv6(bytes: Uint8Array, at: number): string {
-  const groups = Array.from({ length: 8 }, (_, i) => uint16(bytes, at + 2 * i));
-  // Section 5: an IPv4-mapped address shows its IPv4 half.
-  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
-    return `::ffff:${bytes.subarray(at + 12, at + 16).join('.')}`;
-  }
+  if (isIpv4Mapped(bytes, at)) return `::ffff:${bytes.subarray(at + 12, at + 16).join('.')}`;
   // Section 4.2: the longest run of two or more zero groups, the first of equals, becomes "::".
-  let [runAt, runLength] = [0, 1];
+  let [runAt, runLength] = [8, 1];
   for (let start = 0; start < 8; start++) {
     let length = 0;
-    while (groups[start + length] === 0) length += 1;
+    while (start + length < 8 && uint16(bytes, at + 2 * (start + length)) === 0) length++;
     if (length > runLength) [runAt, runLength] = [start, length];
+    start += length;
   }
-  const text = (part: number[]) => part.map((group) => group.toString(16)).join(':');
-  if (runLength === 1) return text(groups);
-  return `${text(groups.slice(0, runAt))}::${text(groups.slice(runAt + runLength))}`;
+  const groups: string[] = [];
+  for (let i = 0; i < 8; i++) {
+    if (i !== runAt) groups.push(uint16(bytes, at + 2 * i).toString(16));
+    else {
+      // Joined by colons, an empty group in the middle makes two of them; at either end it takes two empty ones.
+      if (i === 0) groups.push('');
+      groups.push('');
+      i += runLength - 1;
+      if (i === 7) groups.push('');
+    }
+  }
+  return groups.join(':');
+}
+
+/** Section 5: such an address shows its IPv4 half. */
+function isIpv4Mapped(bytes: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + 10; i++) if (uint8(bytes, i) !== 0) return false;
+  return uint16(bytes, at + 10) === 0xffff;
 }
 
 /** Whether the sixteen octets at `at` are `::`. */

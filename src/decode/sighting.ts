@@ -39,6 +39,14 @@ export class Span {
   }
 }
 
+const VIA_NUMBERS: Readonly<Record<Protocol, number>> = { arp: 1, dhcp: 2, ndp: 3, dhcpv6: 4 };
+
+/** One step of a hash over 32-bit numbers; for each `hash` it maps different values to different answers. */
+function mix(hash: number, value: number): number {
+  const product = Math.imul(hash ^ value, 0x9e3779b1);
+  return product ^ (product >>> 15);
+}
+
 /** What one frame proves: this MAC was active, with what the frame says about it besides. */
 export class Sighting {
   mac: MacAddress = 0;
@@ -59,6 +67,21 @@ export class Sighting {
   readonly parameterList = new Span();
   /** The frame reached us from another station than the one it speaks for: a proxy, a repeater, a DHCP relay. */
   forwarded = false;
+
+  /**
+   * All that is said about the device, in one number: the same for sightings that say the same, and never 0. What the device asks of a
+   * DHCP server (`parameterList`) is left out.
+   */
+  facts(): number {
+    let hash = mix(VIA_NUMBERS[this.via], this.vlan * 2 + (this.forwarded ? 1 : 0));
+    hash = mix(hash, this.ipv4);
+    // Most sightings have none of these.
+    if (this.ipv6.length > 0) hash = mix(hash, this.ipv6.hash());
+    if (this.hostname.length > 0) hash = mix(hash ^ 1, this.hostname.hash());
+    if (this.vendorClass.length > 0) hash = mix(hash ^ 2, this.vendorClass.hash());
+    if (this.clientId.length > 0) hash = mix(hash ^ 3, this.clientId.hash());
+    return hash || 1;
+  }
 
   clear(): void {
     this.mac = 0;

@@ -34,6 +34,15 @@ export interface DecisionRules {
   readonly reportInactive: boolean;
 }
 
+// Nearly all decisions are one of these two.
+const NOBODYS: Decision = {
+  kind: 'unrecognised',
+  reason: 'nobody registered this address',
+  hint: null,
+  owner: null,
+};
+const NOBODYS_PRIVATE: Decision = { ...NOBODYS, reason: 'nobody registered this private (randomised) address' };
+
 /** Decides about one device. Pure: the same facts and directory give the same decision. */
 export function decide(device: DecisionInput, rules: DecisionRules): Decision {
   const { mac, hostname, ipv4 } = device;
@@ -51,10 +60,8 @@ export function decide(device: DecisionInput, rules: DecisionRules): Decision {
       owner: null,
     };
   }
-  if (!isRandomised(mac))
-    return { kind: 'unrecognised', reason: 'nobody registered this address', hint: null, owner: null };
-  const hint = device.kin ? kinshipOf(device.kin, rules.directory) : null;
-  return { kind: 'unrecognised', reason: 'nobody registered this private (randomised) address', hint, owner: null };
+  if (!isRandomised(mac)) return NOBODYS;
+  return device.kin ? { ...NOBODYS_PRIVATE, hint: kinshipOf(device.kin, rules.directory) } : NOBODYS_PRIVATE;
 }
 
 /** A phone that made itself a new private address is still the same person's phone. */

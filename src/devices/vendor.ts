@@ -1,5 +1,5 @@
 // Who made a device, by the IEEE registries MA-L, MA-M and MA-S (oui-data), the longest prefix first.
-import { readFileSync } from 'node:fs';
+import { fstatSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isLocallyAdministered, type MacAddress } from './mac-address.js';
 
@@ -16,95 +16,76 @@ const LOCAL_PREFIXES: ReadonlyMap<number, string> = new Map([
   [0x024247, 'Docker bridge'],
 ]);
 
-const NEWLINE = 0x0a;
-const SPACE = 0x20;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const LETTER_N = 0x6e;
+/** Whose MA-L blocks the smaller blocks, MA-M and MA-S, are cut from. */
+const SUBDIVIDED = 'IEEE Registration Authority';
 
-/** One registry: its prefixes as numbers, in ascending order, and where each one's name starts. */
-class Registry {
-  private readonly prefixes: number[] = [];
-  private readonly names: number[] = [];
-
-  /** Prefixes come in ascending order, as they stand in the file. */
-  add(prefix: number, nameAt: number): void {
-    this.prefixes.push(prefix);
-    this.names.push(nameAt);
-  }
-
-  find(prefix: number): number | undefined {
-    let low = 0;
-    let high = this.prefixes.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.prefixes[middle] as number) < prefix) low = middle + 1;
-      else high = middle;
-    }
-    return this.prefixes[low] === prefix ? this.names[low] : undefined;
-  }
-}
+/** Octets read at once around the middle of what is left to search; no line is longer than half of it. */
+const WINDOW = 2_048;
+/** Blocks that are remembered. A space sees a few dozen. */
+const MOST_NAMES = 10_000;
 
 /**
  * oui-data is a JSON object of 5.6 MB with a line for each prefix: ` "3C22FB": "Apple, Inc.\n1 Infinite Loop\n...",`. Parsing it takes a
- * fifth of a second and 40 MB, for the few dozen vendors that a space sees. So its lines are only indexed, and a name becomes text
- * when somebody asks for it. A test holds this against JSON.parse, for every prefix.
+ * fifth of a second and 40 MB, for the few dozen vendors that a space sees. But its lines are in order: first by the length of the prefix,
+ * then by the prefix. So each vendor is searched for in the file, once. A test holds this against JSON.parse, for every prefix.
  */
 class VendorFile {
-  /** The names, as JSON writes them, each up to its first line break and ended by a quote. */
-  private readonly names: Buffer;
-  private readonly large = new Registry();
-  private readonly medium = new Registry();
-  private readonly small = new Registry();
-
-  constructor() {
-    const { large, medium, small } = this;
-    const file = readFileSync(createRequire(import.meta.url).resolve('oui-data'));
-    // Names move to the front of the file's own buffer, over what was read already; the postal addresses go.
-    let kept = 0;
-    for (let line = 0, next: number; line < file.length; line = next) {
-      next = file.indexOf(NEWLINE, line) + 1 || file.length;
-      if (file[line] !== SPACE) continue;
-      const start = line + ' "'.length;
-      let at = start;
-      let prefix = 0;
-      for (; at < next && file[at] !== QUOTE; at++) prefix = prefix * 16 + digitOf(file[at] as number);
-      const registry = at - start === 6 ? large : at - start === 7 ? medium : small;
-      registry.add(prefix, kept);
-      const nameAt = at + '": "'.length;
-      const nameEnd = endOfName(file, nameAt);
-      file.copyWithin(kept, nameAt, nameEnd);
-      kept += nameEnd - nameAt;
-      file[kept++] = QUOTE;
-    }
-    this.names = Buffer.from(file.subarray(0, kept));
-  }
+  private readonly file = openSync(createRequire(import.meta.url).resolve('oui-data'), 'r');
+  private readonly size = fstatSync(this.file).size;
+  private readonly window = Buffer.alloc(WINDOW);
+  private readonly names = new Map<number, string | null>();
 
   nameOf(mac: MacAddress): string | null {
-    const at =
-      this.small.find(Math.floor(mac / 2 ** 12)) ??
-      this.medium.find(Math.floor(mac / 2 ** 20)) ??
-      this.large.find(Math.floor(mac / 2 ** 24));
-    return at === undefined ? null : this.nameAt(at);
+    const name = this.nameOfBlock(mac, 6);
+    // Some blocks that are subdivided are not listed themselves.
+    if (name !== null && name !== SUBDIVIDED) return name;
+    return this.nameOfBlock(mac, 9) ?? this.nameOfBlock(mac, 7) ?? name;
   }
 
-  private nameAt(at: number): string {
-    return String(JSON.parse(`"${this.names.toString('utf8', at, endOfName(this.names, at))}"`)).trim();
+  /** `digits`: how many hexadecimal digits of the address are the block's prefix. */
+  private nameOfBlock(mac: MacAddress, digits: number): string | null {
+    const prefix = Math.floor(mac / 16 ** (12 - digits));
+    const key = prefix * 16 + digits;
+    let name = this.names.get(key);
+    if (name === undefined) {
+      name = this.search(prefix.toString(16).toUpperCase().padStart(digits, '0'));
+      if (this.names.size >= MOST_NAMES) this.names.clear();
+      this.names.set(key, name);
+    }
+    return name;
+  }
+
+  private search(prefix: string): string | null {
+    // A line that begins in this part of the file is the one, if there is one.
+    let low = 0;
+    let high = this.size;
+    while (low < high) {
+      const { start, text } = this.lineAt(Math.floor((low + high) / 2));
+      const found = /^ "(\w+)"/.exec(text)?.[1];
+      // The first and the last line are the braces of the object.
+      const order = found === undefined ? start - 1 : found.length - prefix.length || (found < prefix ? -1 : 1);
+      if (found === prefix) return nameIn(text);
+      if (order < 0) low = start + text.length + 1;
+      else high = start;
+    }
+    return null;
+  }
+
+  /** The line that the octet at `position` is part of, without its line break, one character an octet. */
+  private lineAt(position: number): { start: number; text: string } {
+    const from = Math.max(0, position - WINDOW / 2);
+    const text = this.window.toString('latin1', 0, readSync(this.file, this.window, 0, WINDOW, from));
+    const start = text.lastIndexOf('\n', position - from - 1) + 1;
+    const end = text.indexOf('\n', start);
+    return { start: from + start, text: text.slice(start, end === -1 ? undefined : end) };
   }
 }
 
-/** Where the JSON string at `at` ends, or its first line, whose break is written as a backslash and an n. */
-function endOfName(json: Buffer, at: number): number {
-  let end = at;
-  while (end < json.length && json[end] !== QUOTE && !(json[end] === BACKSLASH && json[end + 1] === LETTER_N)) {
-    end += json[end] === BACKSLASH ? 2 : 1;
-  }
-  return end;
-}
-
-/** The value of a hexadecimal digit: 0 to 9 are 0x30 and up, A to F 0x41 and up. */
-function digitOf(character: number): number {
-  return (character & 0x0f) + (character > 0x40 ? 9 : 0);
+/** The first line of the text that a line of the file gives for its prefix. */
+function nameIn(line: string): string {
+  const value = line.slice(line.indexOf(':') + 1).replace(/,$/, '');
+  const text = String(JSON.parse(Buffer.from(value, 'latin1').toString()));
+  return (text.split('\n')[0] ?? text).trim();
 }
 
 let vendors: VendorFile | undefined;

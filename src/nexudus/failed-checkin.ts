@@ -1,13 +1,6 @@
-// The failed check-in: its body, posting it, and finding out whether it was posted before.
-// API: POST and GET /api/spaces/failedcheckins.
+// The failed check-in's body, as POST /api/spaces/failedcheckins takes it.
 import { formatMac, type MacAddress } from '../devices/mac-address.js';
-import type { NexudusClient } from './client.js';
-import { macsIn } from './macs-in-text.js';
 import { oneLine } from './one-line.js';
-import { readPages } from './pages.js';
-import { createdAnswer, type FailedCheckinRecord, failedCheckinRecord } from './schemas.js';
-
-const PATH = '/api/spaces/failedcheckins';
 
 /** The body of POST /api/spaces/failedcheckins, as the API names it. */
 export type FailedCheckin = {
@@ -112,75 +105,4 @@ function sentence({ vendor, randomised, ip, via, inactive }: CheckinReport, host
 /** `ARP, DHCP and NDP`. Not Intl.ListFormat, which takes 13 ms to load. */
 function listed(words: readonly string[]): string {
   return words.join(', ').replace(/, ([^,]*)$/, ' and $1');
-}
-
-/** Makes the record and answers its Id. Posting twice makes two records: see findFailedCheckin. Role FailedCheckin-Create. */
-export async function postFailedCheckin(
-  client: NexudusClient,
-  body: FailedCheckin,
-  signal?: AbortSignal,
-): Promise<number> {
-  const { Value } = await client.post(PATH, body, createdAnswer, { role: 'FailedCheckin-Create', signal });
-  return Value.Id;
-}
-
-const MINUTE_MS = 60_000;
-/** No place is further from UTC than 14 hours. */
-const ANY_ZONE_MS = 15 * 3_600_000;
-
-/**
- * The Id of the record that an earlier post of this body made, null when there is none. Role FailedCheckin-List.
- *
- * Nexudus filters to the minute and does not document the time zone it reads a range in: when the minute finds nothing, the hours around
- * it are searched too. Second and MAC are compared here, whatever the filters let through.
- */
-export async function findFailedCheckin(
-  client: NexudusClient,
-  body: FailedCheckin,
-  signal?: AbortSignal,
-): Promise<number | null> {
-  const atMs = Date.parse(body.CheckinAttemptTime);
-  for (const marginMs of [MINUTE_MS, ANY_ZONE_MS]) {
-    const query = {
-      FailedCheckin_Business: body.BusinessId,
-      FailedCheckin_MacAddresses: body.MacAddresses,
-      from_FailedCheckin_CheckinAttemptTime: minute(atMs - marginMs),
-      to_FailedCheckin_CheckinAttemptTime: minute(atMs + MINUTE_MS + marginMs),
-    };
-    for await (const records of readPages(client.get, PATH, failedCheckinRecord, {
-      role: 'FailedCheckin-List',
-      query,
-      signal,
-    })) {
-      for (const record of records) {
-        if (isRecordOf(body, await completed(client, record, signal))) return record.Id;
-      }
-    }
-  }
-  return null;
-}
-
-/** Lists are summaries: what is null there may have a value in the record. Role FailedCheckin-Read. */
-async function completed(client: NexudusClient, record: FailedCheckinRecord, signal: AbortSignal | undefined) {
-  if (record.CheckinAttemptTime !== null && record.MacAddresses !== null) return record;
-  return client.get(`${PATH}/${record.Id}`, failedCheckinRecord, { role: 'FailedCheckin-Read', signal });
-}
-
-function isRecordOf(body: FailedCheckin, { CheckinAttemptTime, MacAddresses }: FailedCheckinRecord): boolean {
-  if (CheckinAttemptTime === null || MacAddresses === null) return false;
-  const [mac] = macsIn(body.MacAddresses);
-  return (
-    mac !== undefined &&
-    macsIn(MacAddresses).includes(mac) &&
-    wholeSeconds(CheckinAttemptTime) === wholeSeconds(body.CheckinAttemptTime)
-  );
-}
-
-/** Seconds of Unix time; UTC where the text names no zone. */
-function wholeSeconds(text: string): number {
-  return Math.floor(Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`) / 1000);
-}
-
-function minute(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 16);
 }

@@ -3,7 +3,8 @@
 import type { z } from 'zod';
 import { beforeSending, NexudusError } from './failure.js';
 import type { tokenAnswer } from './schemas.js';
-import { totpCode, totpSecret, totpStep } from './totp.js';
+import { totpCode, totpStep } from './totp.js';
+import { totpSecret } from './totp-secret.js';
 
 /** How to log in. `totpSecret` is base32, null without two-factor login. */
 export type Login =

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Decision } from '../devices/decision.js';
 import { formatMac } from '../devices/mac-address.js';
-import type { Visit } from '../visits/visit-tracker.js';
+import type { Visit } from '../visits/visit.js';
 import type { DeviceJson, OutboxJson, Overview, StatusJson } from './overview.js';
 import type { ReportJson } from './report-state.js';
 

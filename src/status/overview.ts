@@ -2,8 +2,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { VisitReport } from '../monitor.js';
 import type { OutboxCounts } from '../outbox/outbox.js';
+import type { Visit } from '../visits/visit.js';
 import { visitId } from '../visits/visit-register.js';
-import type { Visit } from '../visits/visit-tracker.js';
 import type { ArrivalsJson } from './arrivals.js';
 import { type Health, healthOf } from './health.js';
 import { type OutboxEntryJson, outboxEntryJson } from './outbox-json.js';

@@ -1,10 +1,11 @@
 // The status page's files, as they lie beside this one; and the login form in front of them.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { FastifyReply } from 'fastify';
+import { ownFile } from '../own-files.js';
 import type { Login } from './access.js';
 import type { StatusRoutes } from './server.js';
 
-const FOLDER = new URL('./page/', import.meta.url);
+const FOLDER = ownFile('status/page/');
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
   html: 'text/html; charset=utf-8',

@@ -10,10 +10,14 @@ interface KeptVisit {
   settlement: Settlement | null;
 }
 
+/** Nearly all devices have one visit that is kept: they share an empty list of earlier ones. */
 interface KeptDevice {
   lastReportedMs: number | null;
-  visits: KeptVisit[];
+  latest: KeptVisit;
+  earlier: readonly KeptVisit[];
 }
+
+const NONE: readonly KeptVisit[] = [];
 
 export class MemoryVisitRegister implements VisitRegister {
   private readonly devices = new Map<MacAddress, KeptDevice>();
@@ -33,20 +37,18 @@ export class MemoryVisitRegister implements VisitRegister {
 
   sight(mac: MacAddress, firstMs: number, lastMs: number): RegisteredVisit {
     this.sweep(lastMs);
-    let device = this.devices.get(mac);
+    const device = this.devices.get(mac);
     if (device === undefined) {
-      device = { lastReportedMs: null, visits: [] };
-      this.devices.set(mac, device);
+      const only = { startMs: firstMs, fromMs: firstMs, toMs: lastMs, settlement: null };
+      this.devices.set(mac, { lastReportedMs: null, latest: only, earlier: NONE });
+      return { startMs: firstMs, settlement: null, lastReportedMs: null };
     }
-    const { lastReportedMs, visits } = device;
-    const latest = visits.at(-1);
-    const before = visits.at(-2);
-    let visit: KeptVisit;
-    const isLatest = latest !== undefined && this.touches(latest, firstMs, lastMs);
+    const { lastReportedMs, latest, earlier } = device;
+    const isLatest = this.touches(latest, firstMs, lastMs);
+    let visit = latest;
     // An early visit that was found late lies before the latest ones, one too many: it is only dropped by `join`.
-    if (isLatest && !this.touches(before, firstMs, lastMs) && visits.length <= MOST_VISITS) {
+    if (isLatest && !this.touches(earlier.at(-1), firstMs, lastMs) && earlier.length < MOST_VISITS) {
       // Nearly always the latest visit just goes on.
-      visit = latest;
       visit.fromMs = Math.min(firstMs, visit.fromMs);
       visit.toMs = Math.max(lastMs, visit.toMs);
     } else {
@@ -57,10 +59,11 @@ export class MemoryVisitRegister implements VisitRegister {
 
   settle(mac: MacAddress, startMs: number, settlement: Settlement): void {
     const device = this.devices.get(mac);
-    const visit = device?.visits.find(
+    if (device === undefined) return;
+    const visit = [...device.earlier, device.latest].find(
       (candidate) => startMs >= Math.min(candidate.startMs, candidate.fromMs) && startMs <= candidate.toMs,
     );
-    if (device === undefined || visit === undefined) return;
+    if (visit === undefined) return;
     visit.settlement ??= settlement;
     if (settlement === 'reported') device.lastReportedMs = Math.max(device.lastReportedMs ?? 0, visit.startMs);
   }
@@ -79,7 +82,8 @@ export class MemoryVisitRegister implements VisitRegister {
 
   /** Enters a visit that may lie anywhere among the device's others, and join some of them. */
   private join(device: KeptDevice, firstMs: number, lastMs: number): KeptVisit {
-    const touching = device.visits.filter((visit) => this.touches(visit, firstMs, lastMs));
+    const visits = [...device.earlier, device.latest];
+    const touching = visits.filter((visit) => this.touches(visit, firstMs, lastMs));
     // The earliest visit lends its id; a settlement once made stays.
     const visit: KeptVisit = {
       startMs: touching[0]?.startMs ?? firstMs,
@@ -87,13 +91,13 @@ export class MemoryVisitRegister implements VisitRegister {
       toMs: Math.max(lastMs, ...touching.map(({ toMs }) => toMs)),
       settlement: touching.find(({ settlement }) => settlement !== null)?.settlement ?? null,
     };
-    const others = device.visits.filter((other) => !touching.includes(other));
+    const others = visits.filter((other) => !touching.includes(other));
     const before = others.filter(({ fromMs }) => fromMs <= lastMs);
     const kept = before.concat(visit, others.slice(before.length));
-    device.visits =
-      kept.length <= MOST_VISITS
-        ? kept
-        : kept.filter((other, index) => kept.length - index <= MOST_VISITS || other === visit);
+    const latest = kept.pop() ?? visit;
+    const least = kept.length + 1 - MOST_VISITS;
+    device.latest = latest;
+    device.earlier = least <= 0 ? kept : kept.filter((other, index) => index >= least || other === visit);
     return visit;
   }
 
@@ -101,8 +105,9 @@ export class MemoryVisitRegister implements VisitRegister {
     if (eventMs > this.newestMs) this.newestMs = eventMs;
     if (this.newestMs < this.sweepMs) return;
     this.sweepMs = this.newestMs + this.retentionMs / 4;
-    for (const [mac, { visits }] of this.devices) {
-      if (visits.every(({ toMs }) => toMs < this.newestMs - this.retentionMs)) this.devices.delete(mac);
+    const isOld = ({ toMs }: KeptVisit) => toMs < this.newestMs - this.retentionMs;
+    for (const [mac, { latest, earlier }] of this.devices) {
+      if (isOld(latest) && earlier.every(isOld)) this.devices.delete(mac);
     }
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type MacAddress, macDigits } from '../devices/mac-address.js';
+import { ownFile } from '../own-files.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
 import { MOST_VISITS } from './visit-register.js';
 
@@ -37,7 +38,7 @@ export class RedisVisitRegister implements VisitRegister {
     for (const name of ['sight', 'settle']) {
       redis.defineCommand(`nwm${name[0]?.toUpperCase()}${name.slice(1)}`, {
         numberOfKeys: 1,
-        lua: readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8'),
+        lua: readFileSync(ownFile(`visits/${name}.lua`), 'utf8'),
       });
     }
     // defineCommand adds the methods at run time; the type system cannot see them.

@@ -1,8 +1,11 @@
 // Folds sightings into visits and bursts. Pure and clock-free: time comes in with each call.
 import { formatIpv6 } from '../decode/ip-address.js';
-import type { Protocol, Sighting, Span } from '../decode/sighting.js';
+import type { Protocol, Sighting } from '../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
 import type { MacAddress } from '../devices/mac-address.js';
+import { Kinship } from './kinship.js';
+import { Visit } from './visit.js';
+import { ABSENT, ACTIVE_MS, CLOCK_OFFSET_MS, DUE_MS, FIRST_MS, LAST_MS, SIGHTINGS, VisitTable } from './visit-table.js';
 
 /** By default a device that stays is forwarded at most this often, unless it shows a new fact: two calls of Redis a minute. */
 const HOLD_MS = 30_000;
@@ -13,64 +16,9 @@ const MOST_NEWS = 16;
 /** Event time that runs away from steady time by more than this within a visit is the wall clock being set, not the frame being late. */
 const CLOCK_WAS_SET_MS = 120_000;
 
-const NONE: readonly Protocol[] = [];
+const MOST_VENDOR_CLASSES = 256;
+
 const NOT_DUE = Number.POSITIVE_INFINITY;
-
-/** What ties two devices to one owner, most likely. */
-export interface Kin {
-  readonly mac: MacAddress;
-  readonly by: 'DHCP client id' | 'host name';
-}
-
-/** Names that devices have until their owners give them one: they tie nobody to anybody. */
-const COMMON_NAME =
-  /^(iphone|ipad|watch|macbook(-?(air|pro))?|imac|android(-\w+)?|galaxy-\w+|pixel-\w+|localhost|unknown)$/i;
-
-/** One visit as this sensor saw it. The tracker alone writes to it. */
-export class Visit {
-  /** Event times, ms since the epoch. */
-  firstMs: number;
-  lastMs: number;
-  sightings = 0;
-  // Lists are replaced, never pushed to: a list that grows makes room for seventeen, and nearly all of these stay at one or two.
-  via: readonly Protocol[] = NONE;
-  ipv4s: readonly number[] = [];
-  ipv6s: readonly string[] = [];
-  hostname: string | null = null;
-  vendorClass: string | null = null;
-  /** DHCP client identifier in hexadecimal. */
-  clientId: string | null = null;
-  vlan: number | null = null;
-  /** Another visit that was open when this device showed the same identity: perhaps one person's phone with a new address. */
-  kin: Kin | null = null;
-  /** Something else on the network spoke for the device at least once: a relay, a proxy, a repeater. */
-  forwarded = false;
-
-  /** What was to be added to steady time for event time when the visit began. */
-  readonly clockOffsetMs: number;
-  /** Steady time of the latest sighting; gaps are measured with it. */
-  activeMs: number;
-  /** Steady time at which the listener must hear of this visit again. */
-  dueMs = NOT_DUE;
-  hostnameHash = 0;
-  vendorClassHash = 0;
-  clientIdHash = 0;
-  ipv6Hashes: readonly number[] = [];
-  newsCount = 0;
-  /** Its first news were held back once, because the address was still to come. */
-  isWaitedFor = false;
-
-  constructor(
-    readonly mac: MacAddress,
-    eventMs: number,
-    steadyMs: number,
-  ) {
-    this.firstMs = eventMs;
-    this.lastMs = eventMs;
-    this.clockOffsetMs = eventMs - steadyMs;
-    this.activeMs = steadyMs;
-  }
-}
 
 /** Hears what the tracker found out. Calls come from within `observe`, `advance` and `flush`. */
 export interface VisitListener {
@@ -80,41 +28,43 @@ export interface VisitListener {
   onEnded(visit: Visit): void;
 }
 
-/** Visits that become due in the order they were added, because each queue adds one constant delay. */
+/** Rows that become due in the order they were added, because each queue adds one constant delay. */
 class DueQueue {
   // Two plain lists, because an object for each entry would be the only one that a frame of a known device costs.
-  private visits: Visit[] = [];
+  private rows: number[] = [];
   private times: number[] = [];
   private next = 0;
 
-  add(visit: Visit, dueMs: number): void {
-    visit.dueMs = dueMs;
-    this.visits.push(visit);
+  constructor(private readonly table: VisitTable) {}
+
+  add(row: number, dueMs: number): void {
+    this.table.set(row, DUE_MS, dueMs);
+    this.rows.push(row);
     this.times.push(dueMs);
   }
 
   /** When the first entry is due; infinity when there is none. Entries that were overtaken are passed over. */
   headMs(): number {
-    while (this.next < this.visits.length) {
+    while (this.next < this.rows.length) {
       const dueMs = this.times[this.next] as number;
-      if (this.visits[this.next]?.dueMs === dueMs) return dueMs;
+      if (this.table.get(this.rows[this.next] as number, DUE_MS) === dueMs) return dueMs;
       this.drop();
     }
     return NOT_DUE;
   }
 
-  /** Takes out the first entry, when it is due by `steadyMs`. */
-  take(steadyMs: number): Visit | undefined {
-    if (this.headMs() > steadyMs) return undefined;
-    const visit = this.visits[this.next];
+  /** Takes out the first entry, when it is due by `steadyMs`; ABSENT otherwise. */
+  take(steadyMs: number): number {
+    if (this.headMs() > steadyMs) return ABSENT;
+    const row = this.rows[this.next] as number;
     this.drop();
-    return visit;
+    return row;
   }
 
   private drop(): void {
     this.next++;
-    if (this.next < 1024 || this.next * 2 < this.visits.length) return;
-    this.visits = this.visits.slice(this.next);
+    if (this.next < 1024 || this.next * 2 < this.rows.length) return;
+    this.rows = this.rows.slice(this.next);
     this.times = this.times.slice(this.next);
     this.next = 0;
   }
@@ -139,12 +89,17 @@ export interface VisitTrackerOptions {
  * whoever sees the device by a right clock: another sensor, or this one once it was started anew.
  */
 export class VisitTracker {
-  private readonly visits = new Map<MacAddress, Visit>();
-  private readonly settling = new DueQueue();
-  private readonly holding = new DueQueue();
-  /** Open visits by what identifies their owner. */
-  private readonly byHostname = new Map<string, Visit>();
-  private readonly byClientId = new Map<string, Visit>();
+  private readonly table = new VisitTable();
+  private readonly settling = new DueQueue(this.table);
+  private readonly holding = new DueQueue(this.table);
+  private readonly kinship = new Kinship({
+    visitOf: (mac) => {
+      const row = this.table.find(mac);
+      return row === ABSENT ? null : this.table.visitIn(row);
+    },
+    isHere: (first, visit) =>
+      this.table.get(visit.row, ACTIVE_MS) - this.table.get(first.row, ACTIVE_MS) <= this.options.gapMs,
+  });
   private readonly holdMs: number;
   private sweepMs = Number.NEGATIVE_INFINITY;
   /** Steady time at which `advance` has something to do next; infinity when nothing waits. */
@@ -160,83 +115,101 @@ export class VisitTracker {
 
   /** Devices whose visit is open. */
   get size(): number {
-    return this.visits.size;
+    return this.table.size;
   }
 
   has(mac: MacAddress): boolean {
-    return this.visits.has(mac);
+    return this.table.find(mac) !== ABSENT;
   }
 
-  open(): IterableIterator<Visit> {
-    return this.visits.values();
+  /** The open visits as they are now. */
+  *open(): Generator<Visit> {
+    for (const row of this.table.rows()) yield this.upToDate(row);
   }
 
   observe(sighting: Sighting, eventMs: number, steadyMs: number): void {
-    let visit = this.visits.get(sighting.mac);
-    if (visit !== undefined && steadyMs - visit.activeMs > this.options.gapMs) {
-      this.end(visit);
-      visit = undefined;
+    const { table, options } = this;
+    let row = table.find(sighting.mac);
+    if (row !== ABSENT && steadyMs - table.get(row, ACTIVE_MS) > options.gapMs) {
+      this.end(row);
+      row = ABSENT;
     }
-    if (visit === undefined) {
-      visit = new Visit(sighting.mac, eventMs, steadyMs);
-      this.visits.set(sighting.mac, visit);
-      this.merge(visit, sighting);
-      this.due(this.settling, visit, steadyMs + this.options.settleMs);
-    } else {
-      const atMs = inClockOf(visit, eventMs, steadyMs);
-      if (atMs > visit.lastMs) visit.lastMs = atMs;
-      else if (atMs < visit.firstMs) visit.firstMs = atMs;
-      visit.activeMs = steadyMs;
-      const isNews = this.merge(visit, sighting);
-      if (isNews && visit.dueMs > steadyMs + this.options.settleMs) {
-        this.due(this.settling, visit, steadyMs + this.options.settleMs);
-      } else if (visit.dueMs === NOT_DUE) this.due(this.holding, visit, steadyMs + this.holdMs);
+    if (row === ABSENT) this.begin(sighting, eventMs, steadyMs);
+    else {
+      const atMs = inClockOf(table.get(row, CLOCK_OFFSET_MS), eventMs, steadyMs);
+      if (atMs > table.get(row, LAST_MS)) table.set(row, LAST_MS, atMs);
+      else if (atMs < table.get(row, FIRST_MS)) table.set(row, FIRST_MS, atMs);
+      table.set(row, ACTIVE_MS, steadyMs);
+      table.set(row, SIGHTINGS, table.get(row, SIGHTINGS) + 1);
+      const isNews = this.merge(row, sighting);
+      const dueMs = table.get(row, DUE_MS);
+      if (isNews && dueMs > steadyMs + options.settleMs) this.due(this.settling, row, steadyMs + options.settleMs);
+      else if (dueMs === NOT_DUE) this.due(this.holding, row, steadyMs + this.holdMs);
     }
-    visit.sightings++;
   }
 
   /** Forwards what is due at `steadyMs` and ends the visits whose gap is over. */
   advance(steadyMs: number): void {
     if (steadyMs < this.nextDueMs) return;
-    for (let visit = this.settling.take(steadyMs); visit !== undefined; visit = this.settling.take(steadyMs)) {
-      if (this.isJoining(visit)) this.due(this.settling, visit, steadyMs + this.options.settleMs);
-      else this.forward(visit);
+    const { settling, holding, table, options } = this;
+    for (let row = settling.take(steadyMs); row !== ABSENT; row = settling.take(steadyMs)) {
+      if (this.isJoining(table.visitIn(row))) this.due(settling, row, steadyMs + options.settleMs);
+      else this.forward(row);
     }
-    for (let visit = this.holding.take(steadyMs); visit !== undefined; visit = this.holding.take(steadyMs)) {
-      this.forward(visit);
-    }
+    for (let row = holding.take(steadyMs); row !== ABSENT; row = holding.take(steadyMs)) this.forward(row);
     if (steadyMs >= this.sweepMs) {
-      for (const visit of this.visits.values()) if (steadyMs - visit.activeMs > this.options.gapMs) this.end(visit);
-      this.sweepMs = steadyMs + this.options.gapMs / 8;
+      this.endAll((row) => steadyMs - table.get(row, ACTIVE_MS) > options.gapMs);
+      this.sweepMs = steadyMs + options.gapMs / 8;
     }
-    this.nextDueMs = Math.min(this.settling.headMs(), this.holding.headMs());
-    if (this.visits.size > 0) this.nextDueMs = Math.min(this.nextDueMs, this.sweepMs);
+    this.nextDueMs = Math.min(settling.headMs(), holding.headMs());
+    if (table.size > 0) this.nextDueMs = Math.min(this.nextDueMs, this.sweepMs);
   }
 
   /** Forwards every visit that still has news, without waiting for it to settle. Visits stay open. */
   settleAll(): void {
-    for (const visit of this.visits.values()) if (visit.dueMs !== NOT_DUE) this.forward(visit);
+    for (const row of this.table.rows()) if (this.table.get(row, DUE_MS) !== NOT_DUE) this.forward(row);
   }
 
   /** Ends every visit, in the order in which they began. */
   flush(): void {
-    const open = [...this.visits.values()].sort((a, b) => a.firstMs - b.firstMs || a.mac - b.mac);
-    for (const visit of open) this.end(visit);
+    this.endAll(() => true);
     this.sweepMs = Number.NEGATIVE_INFINITY;
     this.nextDueMs = NOT_DUE;
   }
 
   /** Drops what is known of a device, unreported news included. */
   forget(mac: MacAddress): void {
-    const visit = this.visits.get(mac);
-    if (visit === undefined) return;
-    visit.dueMs = NOT_DUE;
-    this.remove(visit);
+    const row = this.table.find(mac);
+    if (row !== ABSENT) this.remove(row);
   }
 
-  private due(queue: DueQueue, visit: Visit, dueMs: number): void {
-    queue.add(visit, dueMs);
+  private begin(sighting: Sighting, eventMs: number, steadyMs: number): void {
+    const { table } = this;
+    const visit = new Visit(sighting.mac, eventMs);
+    const row = table.add(visit);
+    visit.row = row;
+    table.set(row, FIRST_MS, eventMs);
+    table.set(row, LAST_MS, eventMs);
+    table.set(row, ACTIVE_MS, steadyMs);
+    table.set(row, CLOCK_OFFSET_MS, eventMs - steadyMs);
+    table.set(row, SIGHTINGS, 1);
+    this.merge(row, sighting);
+    this.due(this.settling, row, steadyMs + this.options.settleMs);
+  }
+
+  private due(queue: DueQueue, row: number, dueMs: number): void {
+    queue.add(row, dueMs);
     if (dueMs < this.nextDueMs) this.nextDueMs = dueMs;
+  }
+
+  /** The visit, with what changes with every frame brought over from its row. */
+  private upToDate(row: number): Visit {
+    const { table } = this;
+    const visit = table.visitIn(row);
+    visit.firstMs = table.get(row, FIRST_MS);
+    visit.lastMs = table.get(row, LAST_MS);
+    visit.sightings = table.get(row, SIGHTINGS);
+    return visit;
   }
 
   /**
@@ -250,33 +223,52 @@ export class VisitTracker {
     return true;
   }
 
-  private forward(visit: Visit): void {
-    visit.dueMs = NOT_DUE;
-    this.listener.onActive(visit);
+  private forward(row: number): void {
+    this.table.set(row, DUE_MS, NOT_DUE);
+    this.listener.onActive(this.upToDate(row));
   }
 
-  private end(visit: Visit): void {
-    if (visit.dueMs !== NOT_DUE) this.forward(visit);
-    this.remove(visit);
+  /** Ends the visits in the rows that `isOver` picks, in the order in which they began. */
+  private endAll(isOver: (row: number) => boolean): void {
+    const over: Visit[] = [];
+    for (const row of this.table.rows()) if (isOver(row)) over.push(this.upToDate(row));
+    over.sort((a, b) => a.firstMs - b.firstMs || a.mac - b.mac);
+    for (const { row } of over) this.end(row);
+  }
+
+  private end(row: number): void {
+    if (this.table.get(row, DUE_MS) !== NOT_DUE) this.forward(row);
+    const visit = this.upToDate(row);
+    this.remove(row);
     this.listener.onEnded(visit);
   }
 
-  private remove(visit: Visit): void {
-    this.visits.delete(visit.mac);
-    unindex(this.byHostname, visit.hostname, visit);
-    unindex(this.byClientId, visit.clientId, visit);
-  }
-
-  /** Remembers whose identity this is, or finds that it is that of another open visit. */
-  private identify(visit: Visit, index: Map<string, Visit>, identity: string, by: Kin['by']): void {
-    const first = index.get(identity);
-    const isOpen = first !== undefined && visit.activeMs - first.activeMs <= this.options.gapMs;
-    if (!isOpen) index.set(identity, visit);
-    else if (first !== visit) visit.kin ??= { mac: first.mac, by };
+  private remove(row: number): void {
+    const visit = this.table.visitIn(row);
+    this.table.remove(row);
+    this.kinship.remove(visit);
   }
 
   /** Adds what the sighting says to the visit. Answers whether any of it is news to the listener. */
-  private merge(visit: Visit, sighting: Sighting): boolean {
+  private merge(row: number, sighting: Sighting): boolean {
+    const facts = sighting.facts();
+    if (this.table.knows(row, facts)) return false;
+    const visit = this.table.visitIn(row);
+    const { vlan, hostname, vendorClass, clientId } = visit;
+    const isNews = this.add(visit, sighting);
+    // What was replaced is news again when the device comes back to it.
+    if (
+      (vlan !== null && vlan !== visit.vlan) ||
+      (hostname !== null && hostname !== visit.hostname) ||
+      (vendorClass !== null && vendorClass !== visit.vendorClass) ||
+      (clientId !== null && clientId !== visit.clientId)
+    )
+      this.table.forgetFacts(row);
+    this.table.learn(row, facts);
+    return isNews;
+  }
+
+  private add(visit: Visit, sighting: Sighting): boolean {
     let isNews = false;
     if (!visit.via.includes(sighting.via)) {
       visit.via = listWith(visit.via, sighting.via);
@@ -286,12 +278,10 @@ export class VisitTracker {
       visit.ipv4s = visit.ipv4s.concat(sighting.ipv4);
       isNews = true;
     }
-    // Devices use several IPv6 addresses in turn: none is made text twice.
     if (sighting.ipv6.length > 0) {
-      const hash = sighting.ipv6.hash();
-      if (hasRoomFor(visit.ipv6Hashes, hash)) {
-        visit.ipv6Hashes = visit.ipv6Hashes.concat(hash);
-        visit.ipv6s = visit.ipv6s.concat(formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start));
+      const ipv6 = formatIpv6(sighting.ipv6.bytes, sighting.ipv6.start);
+      if (hasRoomFor(visit.ipv6s, ipv6)) {
+        visit.ipv6s = visit.ipv6s.concat(ipv6);
         isNews = true;
       }
     }
@@ -299,27 +289,17 @@ export class VisitTracker {
       isNews = isNews || visit.vlan === null;
       visit.vlan = sighting.vlan;
     }
-    if (differs(sighting.hostname, visit.hostnameHash)) {
-      visit.hostnameHash = sighting.hostname.hash();
-      const hostname = safeText(sighting.hostname, HOSTNAME_LENGTH);
-      if (hostname !== null && hostname !== visit.hostname) {
-        unindex(this.byHostname, visit.hostname, visit);
-        visit.hostname = hostname;
-        if (!COMMON_NAME.test(hostname)) this.identify(visit, this.byHostname, hostname, 'host name');
-      }
+    const hostname = safeText(sighting.hostname, HOSTNAME_LENGTH);
+    if (hostname !== null && hostname !== visit.hostname) {
+      this.kinship.rename(visit, hostname);
       isNews = true;
     }
-    if (differs(sighting.vendorClass, visit.vendorClassHash)) {
-      visit.vendorClassHash = sighting.vendorClass.hash();
-      visit.vendorClass = safeText(sighting.vendorClass, VENDOR_CLASS_LENGTH) ?? visit.vendorClass;
+    const vendorClass = safeText(sighting.vendorClass, VENDOR_CLASS_LENGTH);
+    if (vendorClass !== null && vendorClass !== visit.vendorClass) {
+      visit.vendorClass = shared(vendorClass);
       isNews = true;
     }
-    if (differs(sighting.clientId, visit.clientIdHash)) {
-      visit.clientIdHash = sighting.clientId.hash();
-      unindex(this.byClientId, visit.clientId, visit);
-      visit.clientId = hexOf(sighting.clientId);
-      this.identify(visit, this.byClientId, visit.clientId, 'DHCP client id');
-    }
+    if (sighting.clientId.length > 0) this.kinship.identify(visit, sighting.clientId);
     if (sighting.forwarded) visit.forwarded = true;
     // A device that changes its name with every frame must not be reported with every frame.
     if (isNews) visit.newsCount++;
@@ -327,36 +307,39 @@ export class VisitTracker {
   }
 }
 
-/** Event time by the wall clock as it was when the visit began. */
-function inClockOf(visit: Visit, eventMs: number, steadyMs: number): number {
-  const expectedMs = steadyMs + visit.clockOffsetMs;
+/** Event time by the wall clock as it was when the visit began, `offsetMs` before steady time. */
+function inClockOf(offsetMs: number, eventMs: number, steadyMs: number): number {
+  const expectedMs = steadyMs + offsetMs;
   return Math.abs(eventMs - expectedMs) > CLOCK_WAS_SET_MS ? Math.round(expectedMs) : eventMs;
 }
 
-function unindex(index: Map<string, Visit>, identity: string | null, visit: Visit): void {
-  if (identity !== null && index.get(identity) === visit) index.delete(identity);
+const vendorClasses = new Map<string, string>();
+
+/** The same text, held once for all visits: vendor classes are long, and few. */
+function shared(vendorClass: string): string {
+  const known = vendorClasses.get(vendorClass);
+  if (known !== undefined) return known;
+  if (vendorClasses.size >= MOST_VENDOR_CLASSES) vendorClasses.clear();
+  vendorClasses.set(vendorClass, vendorClass);
+  return vendorClass;
 }
 
-function differs(fact: Span, knownHash: number): boolean {
-  return fact.end > fact.start && fact.hash() !== knownHash;
-}
-
-const protocolLists = new Map<string, readonly Protocol[]>();
+const protocolLists: (readonly Protocol[])[] = [];
 
 /** `list` with one more at its end. There are few such lists, and all visits share them. */
 function listWith(list: readonly Protocol[], protocol: Protocol): readonly Protocol[] {
-  const longer = list.concat(protocol);
-  const shared = protocolLists.get(longer.join());
+  const isIt = (other: readonly Protocol[]) =>
+    other.length === list.length + 1 &&
+    other[list.length] === protocol &&
+    list.every((known, index) => known === other[index]);
+  const shared = protocolLists.find(isIt);
   if (shared !== undefined) return shared;
-  protocolLists.set(longer.join(), longer);
+  const longer = list.concat(protocol);
+  protocolLists.push(longer);
   return longer;
 }
 
-/** Whether an address, or the hash of one, is new to a list that is bounded. */
-function hasRoomFor(list: readonly number[], address: number): boolean {
+/** Whether an address is new to a list that is bounded. */
+function hasRoomFor<Address>(list: readonly Address[], address: Address): boolean {
   return list.length < MOST_IPS && !list.includes(address);
-}
-
-function hexOf(span: Span): string {
-  return Buffer.from(span.bytes.buffer, span.bytes.byteOffset + span.start, span.end - span.start).toString('hex');
 }

@@ -12,7 +12,8 @@ import {
   NexudusError,
   type NexudusFailure,
 } from '../../src/nexudus/client.js';
-import { type FailedCheckin, postFailedCheckin } from '../../src/nexudus/failed-checkin.js';
+import type { FailedCheckin } from '../../src/nexudus/failed-checkin.js';
+import { postFailedCheckin } from '../../src/nexudus/failed-checkin-records.js';
 import { CERTIFICATE, KEY } from './self-signed.js';
 
 const PASSWORD = 'pä ss+w&rd=%41/"\\é';

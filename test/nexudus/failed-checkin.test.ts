@@ -3,12 +3,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { parseMac } from '../../src/devices/mac-address.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
-import {
-  type CheckinReport,
-  failedCheckinBody,
-  findFailedCheckin,
-  postFailedCheckin,
-} from '../../src/nexudus/failed-checkin.js';
+import { type CheckinReport, failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
+import { findFailedCheckin, postFailedCheckin } from '../../src/nexudus/failed-checkin-records.js';
 
 const MAC = parseMac('3c:22:fb:00:00:01') ?? 0;
 const REPORT: CheckinReport = {

@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { PUBLISHED_LIMITS, Throttle } from '../../scripts/nexudus-sandbox/throttle.js';
-import { totpCode, totpSecret, totpStep } from '../../src/nexudus/totp.js';
+import { totpCode, totpStep } from '../../src/nexudus/totp.js';
+import { totpSecret } from '../../src/nexudus/totp-secret.js';
 
 let sandbox: Sandbox;
 afterEach(() => sandbox.close());

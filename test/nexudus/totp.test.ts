@@ -1,6 +1,7 @@
 // RFC 6238 appendix B (SHA-1), cut from eight digits to the six that authenticator apps use, and RFC 4648 base32.
 import { expect, test } from 'vitest';
-import { totpCode, totpSecret, totpStep } from '../../src/nexudus/totp.js';
+import { totpCode, totpStep } from '../../src/nexudus/totp.js';
+import { totpSecret } from '../../src/nexudus/totp-secret.js';
 
 const RFC_SECRET = Buffer.from('12345678901234567890');
 const RFC_SECRET_BASE32 = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';

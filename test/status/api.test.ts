@@ -199,7 +199,7 @@ test('the live feed tells everything at first, then what is new, changed and gon
     // Being seen again is no reason to tell everything about it again.
     expect(updates.slice(told).some(({ devices = [] }) => devices.some(({ mac }) => mac === LAPTOP.mac))).toBe(false);
 
-    trial.leave(PHONE.mac);
+    trial.allLeave();
     await until('it is told that the phone left', () => updates.some(({ gone = [] }) => gone.includes(PHONE.mac)));
   } finally {
     stop.abort();

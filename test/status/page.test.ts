@@ -88,7 +88,7 @@ test('a device that arrives appears, is decided and reported, is seen again, and
   await shows(page.locator('[data-show="unrecognised"]'), /^1\s+unrecognised$/);
   await shows(page.locator('#arrivals-words'), '2 arrivals, 1 of them unrecognised.');
   expect(await page.locator('#arrivals-table tr:last-child td').allInnerTexts()).toEqual(['1', '1']);
-  trial.leave(unknownMac(1));
+  trial.allLeave();
   await until('it is gone', async () => (await row.count()) === 0);
 });
 

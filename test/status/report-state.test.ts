@@ -4,7 +4,7 @@ import type { VisitReport } from '../../src/monitor.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import type { OutboxItem } from '../../src/outbox/outbox.js';
 import { type OutboxListing, ReportStates } from '../../src/status/report-state.js';
-import { Visit } from '../../src/visits/visit-tracker.js';
+import { Visit } from '../../src/visits/visit.js';
 
 const MAC = 0x3c22fb000001;
 const START_MS = Date.parse('2025-01-15T10:30:00Z');
@@ -19,7 +19,7 @@ let report: VisitReport;
 beforeEach(() => {
   states = new ReportStates({ businessId: 77, retentionMs: 86_400_000, isDryRun: false });
   report = {
-    visit: new Visit(MAC, START_MS, performance.now()),
+    visit: new Visit(MAC, START_MS),
     startMs: START_MS,
     decision: { kind: 'unrecognised', reason: 'nobody registered this address', hint: null, owner: null },
     settlement: 'reported',

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Sighting } from '../../src/decode/sighting.js';
-import { type Visit, VisitTracker } from '../../src/visits/visit-tracker.js';
+import type { Visit } from '../../src/visits/visit.js';
+import { VisitTracker } from '../../src/visits/visit-tracker.js';
 
 const GAP = 900_000;
 const SETTLE = 3_000;

@@ -1,0 +1,72 @@
+// Finds devices that show the same identity while both are here: most likely one person's, or one phone with a new address.
+import type { Span } from '../decode/sighting.js';
+import { type MacAddress, readMac } from '../devices/mac-address.js';
+import type { Kin, Visit } from './visit.js';
+
+/** Names that devices have until their owners give them one: they tie nobody to anybody. */
+const COMMON_NAME =
+  /^(iphone|ipad|watch|macbook(-?(air|pro))?|imac|android(-\w+)?|galaxy-\w+|pixel-\w+|localhost|unknown)$/i;
+
+/** RFC 2132 section 9.14: a hardware type and a hardware address, as most devices have it. */
+const HARDWARE_ID_LENGTH = 7;
+const HARDWARE_ETHERNET = 1;
+
+export interface OpenVisits {
+  /** The visit of this device, when it is open. */
+  visitOf(mac: MacAddress): Visit | null;
+  /** Whether `first` is still here, now that something is heard of `visit`. */
+  isHere(first: Visit, visit: Visit): boolean;
+}
+
+export class Kinship {
+  private readonly byHostname = new Map<string, Visit>();
+  private readonly byClientId = new Map<string, Visit>();
+
+  constructor(private readonly open: OpenVisits) {}
+
+  /** The device of `visit` has a new name. */
+  rename(visit: Visit, hostname: string): void {
+    unindex(this.byHostname, visit.hostname, visit);
+    visit.hostname = hostname;
+    if (!COMMON_NAME.test(hostname)) this.tie(visit, this.byHostname, hostname, 'host name');
+  }
+
+  /** The device of `visit` shows this client identifier (DHCP option 61, or a DUID). */
+  identify(visit: Visit, clientId: Span): void {
+    const { bytes, start } = clientId;
+    const isHardware = clientId.length === HARDWARE_ID_LENGTH && bytes[start] === HARDWARE_ETHERNET;
+    const mac = isHardware ? readMac(bytes, start + 1) : null;
+    // Nearly always its own address, which says nothing new.
+    const shown = mac === visit.mac ? null : hexOf(clientId);
+    if (shown === visit.clientId) return;
+    unindex(this.byClientId, visit.clientId, visit);
+    visit.clientId = shown;
+    if (shown === null) return;
+    const namesake = mac === null ? null : this.open.visitOf(mac);
+    if (namesake !== null && this.open.isHere(namesake, visit)) {
+      visit.kin ??= { mac: namesake.mac, by: 'DHCP client id' };
+    }
+    this.tie(visit, this.byClientId, shown, 'DHCP client id');
+  }
+
+  /** The visit is over. */
+  remove(visit: Visit): void {
+    unindex(this.byHostname, visit.hostname, visit);
+    unindex(this.byClientId, visit.clientId, visit);
+  }
+
+  /** Remembers whose identity this is, or finds that it is that of another open visit. */
+  private tie(visit: Visit, index: Map<string, Visit>, identity: string, by: Kin['by']): void {
+    const first = index.get(identity);
+    if (first === undefined || !this.open.isHere(first, visit)) index.set(identity, visit);
+    else if (first !== visit) visit.kin ??= { mac: first.mac, by };
+  }
+}
+
+function unindex(index: Map<string, Visit>, identity: string | null, visit: Visit): void {
+  if (identity !== null && index.get(identity) === visit) index.delete(identity);
+}
+
+function hexOf(span: Span): string {
+  return Buffer.from(span.bytes.buffer, span.bytes.byteOffset + span.start, span.end - span.start).toString('hex');
+}

@@ -1,0 +1,149 @@
+// The open visits by MAC. What every frame of a known device reads and writes lies side by side in one typed array: an object with
+// eight times in it would be nine objects for V8, and with many devices each of them a cache miss.
+import type { MacAddress } from '../devices/mac-address.js';
+import type { Visit } from './visit.js';
+
+// The columns of a row.
+const MAC = 0;
+/** Event time of the first sighting, ms since the epoch. */
+export const FIRST_MS = 1;
+/** Event time of the latest sighting. */
+export const LAST_MS = 2;
+/** Steady time of the latest sighting; gaps are measured with it. */
+export const ACTIVE_MS = 3;
+/** Steady time at which the listener must hear of this visit again. */
+export const DUE_MS = 4;
+/** What was to be added to steady time for event time when the visit began. */
+export const CLOCK_OFFSET_MS = 5;
+export const SIGHTINGS = 6;
+/** The row that comes after this one: in its bucket, or among the free ones. */
+const NEXT = 7;
+/** Hashes of known facts. A device speaks in four or five ways. */
+const FACTS = 8;
+const LAST_FACTS = 15;
+/** 128 octets, two lines of a processor's cache. */
+const COLUMNS = 16;
+
+const FEWEST_ROWS = 256;
+
+/** The answer of `find` when there is no open visit. */
+export const ABSENT = -1;
+
+export class VisitTable {
+  /** Open visits. */
+  size = 0;
+  private capacity = FEWEST_ROWS;
+  private cells = new Float64Array(FEWEST_ROWS * COLUMNS);
+  /** The first row of each bucket. */
+  private heads = new Int32Array(FEWEST_ROWS * 2).fill(ABSENT);
+  private free = ABSENT;
+  /** Rows that were in use at some time. */
+  private used = 0;
+  private readonly visits: (Visit | undefined)[] = [];
+  /** Nobody on the network can tell which addresses share a bucket. */
+  private readonly seed = Math.floor(Math.random() * 2 ** 32) | 0;
+
+  /** The row of a device's open visit; ABSENT when there is none. Rows stay the same until they are removed. */
+  find(mac: MacAddress): number {
+    let row = this.heads[this.bucketOf(mac)] as number;
+    while (row !== ABSENT && this.get(row, MAC) !== mac) row = this.get(row, NEXT);
+    return row;
+  }
+
+  /** `column` is one of the constants of this file. */
+  get(row: number, column: number): number {
+    return this.cells[row * COLUMNS + column] as number;
+  }
+
+  set(row: number, column: number, value: number): void {
+    this.cells[row * COLUMNS + column] = value;
+  }
+
+  visitIn(row: number): Visit {
+    const visit = this.visits[row];
+    if (visit === undefined) throw new RangeError(`row ${row} is free`);
+    return visit;
+  }
+
+  /** Adds a visit of a device that has none, with all its columns 0, and answers its row. */
+  add(visit: Visit): number {
+    let row = this.free;
+    if (row === ABSENT) {
+      if (this.used === this.capacity) this.grow();
+      row = this.used++;
+    } else this.free = this.get(row, NEXT);
+    const start = row * COLUMNS;
+    this.cells.fill(0, start, start + COLUMNS);
+    this.cells[start + MAC] = visit.mac;
+    this.visits[row] = visit;
+    this.link(row);
+    this.size++;
+    return row;
+  }
+
+  remove(row: number): void {
+    const bucket = this.bucketOf(this.get(row, MAC));
+    const after = this.get(row, NEXT);
+    let before = this.heads[bucket] as number;
+    if (before === row) this.heads[bucket] = after;
+    else {
+      while (this.get(before, NEXT) !== row) before = this.get(before, NEXT);
+      this.set(before, NEXT, after);
+    }
+    this.visits[row] = undefined;
+    this.set(row, DUE_MS, Number.POSITIVE_INFINITY);
+    this.set(row, NEXT, this.free);
+    this.free = row;
+    this.size--;
+  }
+
+  /** The rows in use, in no order that means anything. Visits may come and go meanwhile. */
+  *rows(): Generator<number> {
+    for (let row = 0; row < this.used; row++) if (this.visits[row] !== undefined) yield row;
+  }
+
+  /** Whether these facts (see Sighting.facts) were learnt and not forgotten since. */
+  knows(row: number, facts: number): boolean {
+    for (let column = FACTS; column <= LAST_FACTS; column++) {
+      const known = this.get(row, column);
+      if (known === facts) return true;
+      if (known === 0) return false;
+    }
+    return false;
+  }
+
+  /** Of more than there is room for, the oldest are forgotten. */
+  learn(row: number, facts: number): void {
+    const first = row * COLUMNS + FACTS;
+    this.cells.copyWithin(first + 1, first, row * COLUMNS + LAST_FACTS);
+    this.cells[first] = facts;
+  }
+
+  forgetFacts(row: number): void {
+    this.cells.fill(0, row * COLUMNS + FACTS, (row + 1) * COLUMNS);
+  }
+
+  /** Murmur3's last steps, which make each bit depend on all. */
+  private bucketOf(mac: MacAddress): number {
+    let hash = mac ^ this.seed ^ Math.imul(mac / 0x1_0000_0000, 0x9e3779b1);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return (hash ^ (hash >>> 16)) & (this.heads.length - 1);
+  }
+
+  private link(row: number): void {
+    const bucket = this.bucketOf(this.get(row, MAC));
+    this.set(row, NEXT, this.heads[bucket] as number);
+    this.heads[bucket] = row;
+  }
+
+  /** Doubles the room. Only called when no row is free. */
+  private grow(): void {
+    this.capacity *= 2;
+    const { cells } = this;
+    this.cells = new Float64Array(this.capacity * COLUMNS);
+    this.cells.set(cells);
+    this.heads = new Int32Array(this.capacity * 2).fill(ABSENT);
+    for (let row = 0; row < this.used; row++) this.link(row);
+  }
+}

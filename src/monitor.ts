@@ -374,7 +374,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       latestMs = eventMs;
     }
     // What was due before this frame must not be coloured by it.
-    tracker.advance(steadyMs);
+    if (tracker.nextDueMs <= steadyMs) tracker.advance(steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
       listener.onSighting?.(sighting, eventMs);
@@ -386,7 +386,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       return;
     }
     if (!announcement.isEmpty) edges.infrastructure.learn(announcement, steadyMs);
-    tracker.advance(steadyMs);
+    if (tracker.nextDueMs <= steadyMs) tracker.advance(steadyMs);
     if (time.kind === 'live' && tracker.nextDueMs < timerMs) schedule(time.steadyMs);
   }
 

@@ -33,11 +33,8 @@ export async function readCaptureFile(
   if ('obstacle' in capture) return { complete: false, frames: 0, reason: capture.obstacle };
 
   const { session, linkType } = capture;
-  let frames = 0;
-  const isWhole = session.read((frame, length, atMs) => {
-    frames += 1;
-    onFrame(frame, length, atMs, linkType);
-  });
+  const isWhole = session.read(linkType, onFrame);
+  const { frames } = session;
   return isWhole ? { complete: true, frames } : { complete: false, frames, reason: damage(path, file.format) };
 }
 
@@ -70,11 +67,9 @@ function openCapture(
 
 /** Counts all frames, not only the filtered ones, so that the number is the one that Wireshark and tcpdump show. */
 function damage(path: string, format: Format): string {
-  let frames = 0;
-  new OfflineSession(path, '').read(() => {
-    frames += 1;
-  });
-  const end = `${path} is cut off or corrupt at frame ${frames + 1}; everything before it was read`;
+  const session = new OfflineSession(path, '');
+  session.read('raw', () => {});
+  const end = `${path} is cut off or corrupt at frame ${session.frames + 1}; everything before it was read`;
   if (format === 'pcap') return end;
   return `${end}. Or an interface of another link type or snap length begins there, which libpcap does not read`;
 }
@@ -91,6 +86,8 @@ const BROKEN_OFF = -2;
 
 /** One opened file. It must be read or closed, or its file descriptor stays open. */
 class OfflineSession {
+  /** Read so far. */
+  frames = 0;
   readonly #session: PcapSession;
   readonly #buffer: Buffer;
   readonly #header: Buffer;
@@ -114,21 +111,25 @@ class OfflineSession {
   }
 
   /** Reads to the end and closes. False when libpcap stopped at something that it could not read. */
-  read(onPacket: (frame: Buffer, length: number, atMs: number) => void): boolean {
+  read(linkType: LinkType, onFrame: FrameHandler): boolean {
     const frame = this.#buffer;
     // ts_sec, ts_usec, caplen, len in the machine's byte order.
     const header = new Uint32Array(this.#header.buffer, this.#header.byteOffset, 4);
     const thrown: unknown[] = [];
-    this.#session.on('packet', () => {
+    // In place of emitting an event: of a million frames each would look for its listeners.
+    this.#session.emit = (event) => {
+      if (event !== 'packet') return false;
+      this.frames++;
       const atMs = (header[0] as number) * 1_000 + Math.floor((header[1] as number) / 1_000);
       try {
-        onPacket(frame, Math.min(header[2] as number, frame.length), atMs);
+        onFrame(frame, Math.min(header[2] as number, frame.length), atMs, linkType);
       } catch (error) {
         // Thrown through the native code it would end the process.
         thrown.push(error);
         this.#session.close();
       }
-    });
+      return true;
+    };
     const result = this.#dispatch();
     if (thrown.length > 0) throw thrown[0];
     // Closed from within, it is freed already; once more would be once too often for the native code.
@@ -139,7 +140,7 @@ class OfflineSession {
   /** The time of the first frame, without reading further; closes. */
   readFirst(): number | null {
     let first: number | null = null;
-    this.read((_frame, _length, atMs) => {
+    this.read('raw', (_frame, _length, atMs) => {
       first ??= atMs;
       this.#session.close();
     });

@@ -65,9 +65,12 @@ export class CaptureFiles implements FrameSource {
   async run(onFrame: FrameHandler): Promise<void> {
     const { ipv6, window, onProgress } = this.options;
     const { sinceMs, untilMs } = window;
-    const wanted: FrameHandler = (frame, length, eventMs, linkType) => {
-      if (eventMs >= sinceMs && eventMs < untilMs) onFrame(frame, length, eventMs, linkType);
-    };
+    const isAll = sinceMs === Number.NEGATIVE_INFINITY && untilMs === Number.POSITIVE_INFINITY;
+    const wanted: FrameHandler = isAll
+      ? onFrame
+      : (frame, length, eventMs, linkType) => {
+          if (eventMs >= sinceMs && eventMs < untilMs) onFrame(frame, length, eventMs, linkType);
+        };
     const sizes = this.paths.map((path) => sizeOf(path) ?? 0);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     let before = 0;

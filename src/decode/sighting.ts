@@ -30,12 +30,11 @@ export class Span {
     this.set(other.bytes, other.start, other.end);
   }
 
-  /** FNV-1a over the bytes, signed: tells cheaply, without making text, whether a fact is the one already known. 0 when empty. */
+  /** FNV-1a over the bytes, signed: tells cheaply, without making text, whether a fact is the one already known. */
   hash(): number {
-    if (this.end === this.start) return 0;
     let hash = 0x811c9dc5;
     for (let i = this.start; i < this.end; i++) hash = Math.imul(hash ^ (this.bytes[i] as number), 0x01000193);
-    return hash || 1;
+    return hash;
   }
 }
 
@@ -73,7 +72,8 @@ export class Sighting {
    * DHCP server (`parameterList`) is left out.
    */
   facts(): number {
-    let hash = mix(VIA_NUMBERS[this.via], this.vlan * 2 + (this.forwarded ? 1 : 0));
+    // All that is small has bits of its own.
+    let hash = mix(0, (VIA_NUMBERS[this.via] * 2 + (this.forwarded ? 1 : 0)) * 4_096 + this.vlan);
     hash = mix(hash, this.ipv4);
     // Most sightings have none of these.
     if (this.ipv6.length > 0) hash = mix(hash, this.ipv6.hash());

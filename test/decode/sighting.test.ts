@@ -1,22 +1,58 @@
+// The number that stands for all that a sighting says: the tracker looks no further when it knows it.
 import { expect, test } from 'vitest';
-import { Span } from '../../src/decode/sighting.js';
-import { ascii } from './frames.js';
+import { type Protocol, Sighting, type Span } from '../../src/decode/sighting.js';
 
-function spanOf(text: string): Span {
-  const span = new Span();
-  span.set(ascii(`<${text}>`), 1, 1 + text.length);
-  return span;
+function put(span: Span, text: string): void {
+  const bytes = Buffer.from(text);
+  span.set(bytes, 0, bytes.length);
 }
 
-test('a span hashes its own octets as FNV-1a does (draft-eastlake-fnv, appendix C)', () => {
-  expect(spanOf('a').hash()).toBe(0xe40c292c | 0);
-  expect(spanOf('foobar').hash()).toBe(0xbf9cf968 | 0);
+test('what is small never gives the same number: protocol, VLAN, who spoke, and the first addresses of a network', () => {
+  const sighting = new Sighting();
+  const numbers = new Set<number>();
+  let combinations = 0;
+  for (const via of ['arp', 'dhcp', 'ndp', 'dhcpv6'] satisfies Protocol[]) {
+    for (const forwarded of [false, true]) {
+      for (let vlan = 0; vlan < 4_095; vlan++) {
+        for (const ipv4 of [0, 0x0a000001, 0x0a000002, 0xc0a80101]) {
+          sighting.clear();
+          Object.assign(sighting, { via, forwarded, vlan, ipv4 });
+          numbers.add(sighting.facts());
+          combinations++;
+        }
+      }
+    }
+  }
+  // 2 ** 32 numbers for 131,040 combinations: chance alone lets one or two pairs fall together.
+  expect(numbers.size).toBeGreaterThanOrEqual(combinations - 10);
+  expect(numbers.has(0)).toBe(false);
 });
 
-test('only an empty span hashes to 0', () => {
-  expect(spanOf('').hash()).toBe(0);
-  // Octets whose FNV-1a is 0.
-  const zero = new Span();
-  zero.set(Uint8Array.of(0xcc, 0x24, 0x31, 0xc4), 0, 4);
-  expect(zero.hash()).toBe(1);
+test('0 means nothing known, and is no sighting', () => {
+  const sighting = new Sighting();
+  // The address that makes the last step of the hash come to nothing.
+  const product = Math.imul(2 * 4_096, 0x9e3779b1);
+  sighting.ipv4 = (product ^ (product >>> 15)) >>> 0;
+  expect(sighting.facts()).toBe(1);
+});
+
+test('the same text as another fact is another number', () => {
+  const sighting = new Sighting();
+  const numbers = (['ipv6', 'hostname', 'vendorClass', 'clientId'] as const).map((fact) => {
+    sighting.clear();
+    put(sighting[fact], 'sixteen octets..');
+    return sighting.facts();
+  });
+  sighting.clear();
+  expect(new Set([...numbers, sighting.facts()]).size).toBe(5);
+});
+
+test('the device and its wishes make no difference', () => {
+  const sighting = new Sighting();
+  sighting.via = 'dhcp';
+  put(sighting.hostname, 'annas-phone');
+  const before = sighting.facts();
+  sighting.mac = 7;
+  put(sighting.parameterList, 'abc');
+  expect(sighting.facts()).toBe(before);
 });

@@ -1,5 +1,6 @@
 // The benchmark: npm run bench [-- --only PART,... --rounds N]. See HELP for the parts.
 import { parseArgs } from 'node:util';
+import { bounds } from './bounds.js';
 import { directoryCosts } from './directory.js';
 import { live } from './live.js';
 import { replayCurves, replays } from './replays.js';
@@ -9,8 +10,9 @@ import { startUp } from './start-up.js';
 
 const HELP = `Measures wifi-monitor, and prints tables. Every time is beside that of a public tool on the same machine, or a count.
 
-  --only PART,...   of: start-up, replays, curves, stages, directory, live    (default: all; half an hour)
-  --rounds N        runs of each command, interleaved                       (default: 5)
+  --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live
+                    (default: all; half an hour)
+  --rounds N        runs of each command, interleaved (default: 5)
 
 Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" needs root.
 `;
@@ -19,6 +21,7 @@ const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
   'start-up': startUp,
   replays,
   curves: replayCurves,
+  bounds,
   stages,
   directory: directoryCosts,
   live,

@@ -104,6 +104,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   });
   const finished: VisitReport[] = [];
   const story = options.explain === undefined ? null : new Story(options.explain);
+  const register = new MemoryVisitRegister(config.visitGapMs, config.retentionMs);
   const monitor = runMonitor(
     {
       businessId,
@@ -119,12 +120,14 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
       time: { kind: 'replay' },
       directory: rules.directory,
       infrastructure: rules.infrastructure,
-      register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
+      register,
       outbox: posting?.outbox ?? null,
       listener: listenerFor(finished, story),
     },
   );
   await monitor.finished;
+  // Room for what is printed.
+  await register.close();
   bar?.clear();
   const posted = (await posting?.deliverAll()) ?? { posted: 0, found: 0, problems: [] };
 

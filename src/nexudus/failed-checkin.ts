@@ -1,5 +1,6 @@
 // The failed check-in's body, as POST /api/spaces/failedcheckins takes it.
 import { formatMac, type MacAddress } from '../devices/mac-address.js';
+import { wallTime } from '../wall-time.js';
 import { oneLine } from './one-line.js';
 
 /** The body of POST /api/spaces/failedcheckins, as the API names it. */
@@ -56,23 +57,6 @@ export function failedCheckinBody(report: CheckinReport, timeZone: string | null
       ? {}
       : { TeamsAtTheTimeOfCheckin: oneLine(inactive.teams.join(','), LONGEST_LIST) }),
   };
-}
-
-function wallTime(atMs: number, timeZone: string): string {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    calendar: 'gregory',
-    numberingSystem: 'latn',
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  });
-  const parts = Object.fromEntries(format.formatToParts(atMs).map(({ type, value }) => [type, value]));
-  return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}:${parts.second}`;
 }
 
 const PROTOCOLS: Readonly<Record<string, string>> = { arp: 'ARP', dhcp: 'DHCP', ndp: 'NDP', dhcpv6: 'DHCPv6' };

@@ -1,5 +1,6 @@
 // How many devices arrived in each hour of today, as the clock on the wall of the location counts hours.
 import type { MonitorListener, VisitReport } from '../monitor.js';
+import { wallTime } from '../wall-time.js';
 
 export interface ArrivalsJson {
   /** The day, `2025-01-15`. */
@@ -18,20 +19,10 @@ interface HourOfArrivals {
 export class Arrivals implements MonitorListener {
   private date = '';
   private hours: HourOfArrivals[] = [];
-  private readonly format: Intl.DateTimeFormat;
 
-  /** Null: the time zone of this machine. Throws RangeError when it is not an IANA name. */
-  constructor(timeZone: string | null) {
-    this.format = new Intl.DateTimeFormat('en-US', {
-      ...(timeZone === null ? {} : { timeZone }),
-      calendar: 'gregory',
-      numberingSystem: 'latn',
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: '2-digit',
-      day: '2-digit',
-      hour: '2-digit',
-    });
+  /** `timeZone` null: that of this machine. Throws RangeError when it is not an IANA name. */
+  constructor(private readonly timeZone: string | null) {
+    this.turn(Date.now());
   }
 
   /** Counts a visit in the hour of its first sighting, once it is decided. */
@@ -59,7 +50,7 @@ export class Arrivals implements MonitorListener {
   }
 
   private wallTime(atMs: number): { date: string; hour: number } {
-    const parts = Object.fromEntries(this.format.formatToParts(atMs).map(({ type, value }) => [type, value]));
-    return { date: `${parts.year}-${parts.month}-${parts.day}`, hour: Number(parts.hour) };
+    const [date = '', time = ''] = wallTime(atMs, this.timeZone).split('T');
+    return { date, hour: Number.parseInt(time, 10) };
   }
 }

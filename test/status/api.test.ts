@@ -191,6 +191,8 @@ test('the live feed tells everything at first, then what is new, changed and gon
       updates.some(({ status }) => status?.arrivals.hours.some(({ unrecognised }) => unrecognised === 1)),
     );
 
+    // The register may have been away a moment ago, when the laptop came; it is asked again later.
+    await until('the laptop is decided', () => latest(LAPTOP.mac)?.decision === 'recognised');
     const told = updates.length;
     trial.show(LAPTOP, Date.now() + 60_000);
     await until('it is told that the laptop was seen again', () =>

@@ -230,7 +230,8 @@ async function openStatus(
   const { serveStatus } = await import('../status/serve-status.js');
   try {
     const server = await serveStatus(sensor, metrics, { host, port, token });
-    log.info({ url: server.url }, 'status server listens');
+    const { url, isOnAllAddresses } = server;
+    log.info({ url }, `status server listens${isOnAllAddresses ? ' on all addresses of this machine' : ''}`);
     return () => within(1_000, server.close());
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);

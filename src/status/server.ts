@@ -1,5 +1,5 @@
 // The status server: who may ask, and whatever is registered to answer. Routes bring themselves, see StatusRoutes.
-import { isIP } from 'node:net';
+import { type AddressInfo, isIP, isIPv6 } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { Access } from './access.js';
 import { isCrossSite } from './cross-site.js';
@@ -23,8 +23,10 @@ export interface StatusServerOptions {
 }
 
 export interface StatusServer {
-  /** Such as http://127.0.0.1:9467. */
+  /** The address that is listened on, such as http://127.0.0.1:9467 or http://0.0.0.0:9467. */
   readonly url: string;
+  /** The address is none in particular: the server can be reached at each that this machine has. */
+  readonly isOnAllAddresses: boolean;
   close(): Promise<void>;
 }
 
@@ -78,8 +80,14 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
   server.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
   for (const register of routes) register(server, access);
 
-  const url = await server.listen({ host, port });
-  return { url, close: () => server.close() };
+  await server.listen({ host, port });
+  // What fastify itself answers names loopback for a server that is open to the whole network.
+  const { address, port: bound } = server.server.address() as AddressInfo;
+  return {
+    url: `http://${isIPv6(address) ? `[${address}]` : address}:${bound}`,
+    isOnAllAddresses: address === '0.0.0.0' || address === '::',
+    close: () => server.close(),
+  };
 }
 
 /** People are sent to the login form. */

@@ -89,6 +89,17 @@ test('an address that is taken is refused with the reason', async () => {
   await expect(second).rejects.toThrow(/EADDRINUSE/);
 });
 
+test.each([
+  ['127.0.0.1', '127.0.0.1', false],
+  ['::1', '[::1]', false],
+  ['0.0.0.0', '0.0.0.0', true],
+  ['::', '[::]', true],
+])('a server on %s says so, and whether that is every address', async (host, inUrl, isOnAllAddresses) => {
+  server = await startStatusServer({ host, port: 0, token: TOKEN, routes: [routes] });
+  const { port } = new URL(server.url);
+  expect(server).toMatchObject({ url: `http://${inUrl}:${port}`, isOnAllAddresses });
+});
+
 test('a connection that is held open does not hold the end up', async () => {
   const { hostname, port } = new URL(await start(null));
   const socket = connect(Number(port), hostname);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Config, ConfigError, readConfig } from '../config.js';
 import { type DecisionKind, type DecisionRules, decide } from '../devices/decision.js';
 import { Directory } from '../devices/directory.js';
-import { withRules } from '../devices/ignore-rules.js';
+import { NO_IGNORE_RULES, withRules } from '../devices/ignore-rules.js';
 import { Infrastructure } from '../devices/infrastructure.js';
 import type { MacAddress } from '../devices/mac-address.js';
 import { type MonitorCounts, type MonitorListener, runMonitor, type VisitReport } from '../monitor.js';
@@ -67,14 +67,26 @@ function inOrder(reports: VisitReport[]): VisitReport[] {
   });
 }
 
+/**
+ * The settings, with what the options add to them.
+ * @throws ConfigError naming every problem of both at once
+ */
 function settings(options: ReplayOptions): Config {
   const environment = options.known === undefined ? process.env : { ...process.env, KNOWN_DEVICES_FILE: options.known };
+  let config: Config | null = null;
+  const problems: string[] = [];
   try {
-    return readConfig(environment, { nexudus: options.post });
+    config = readConfig(environment, { nexudus: options.post });
   } catch (error) {
-    if (!(error instanceof ConfigError) || options.known === undefined) throw error;
-    throw new ConfigError(error.problems.map((problem) => problem.replace(/^KNOWN_DEVICES_FILE:/, '--known:')));
+    if (!(error instanceof ConfigError)) throw error;
+    const inOptions = (problem: string) =>
+      options.known === undefined ? problem : problem.replace(/^KNOWN_DEVICES_FILE:/, '--known:');
+    problems.push(...error.problems.map(inOptions));
   }
+  const ignore = withRules(config?.ignore ?? NO_IGNORE_RULES, options.ignore);
+  problems.push(...ignore.problems.map((problem) => `--ignore: ${problem}`));
+  if (config === null || problems.length > 0) throw new ConfigError(problems);
+  return { ...config, ignore: ignore.rules };
 }
 
 /**
@@ -87,7 +99,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   const config = settings(options);
   const businessId = config.businessId ?? 0;
   const rules: DecisionRules & { directory: Directory } = {
-    ignore: withRules(config.ignore, options.ignore),
+    ignore: config.ignore,
     infrastructure: new Infrastructure(),
     directory: new Directory(config.knownDevices),
     reportInactive: config.reportInactive,

@@ -29,6 +29,25 @@ function parseMacRule(written: string): MacRule | null {
   return { digits: prefix.replace(/[:-]/g, ''), written };
 }
 
+/** Slips in writing an address (and nothing that the registries call a vendor, which a test holds). */
+const ALMOST_MACS: readonly RegExp[] = [
+  // 3c:22:zz, 3c:2, 3:22:fb, 3c:22:fb:00:00:01:02
+  /^[0-9a-f]{2}:|^[0-9a-z]{1,2}:[0-9a-z]{1,2}:/i,
+  // 3c-22-zz, but not ap-01-02 or ad-12-lounge
+  /^[0-9a-f]{2}-[0-9a-f]{2}(-[0-9a-z]{0,2})+\*?$/i,
+  // 3c22.fb00, 3c22.fb00.zz01
+  /^[0-9a-f]{4}\.[0-9a-f]{4}(\.[0-9a-z]{0,4})?\*?$/i,
+  // 3c22fb, but not facade
+  /^(?=.*[0-9])[0-9a-f]{6}\*?$/i,
+];
+
+/** The way out for who really has such a name: there it is clear what is meant. */
+const OR_A_NAME = ' (a name that looks like one goes into IGNORE_HOSTNAMES or IGNORE_VENDORS)';
+
+function notAMac(written: string): string {
+  return `${JSON.stringify(written)} is not a MAC address or the beginning of one, such as 00:11:22`;
+}
+
 /**
  * A pattern as people write them: `*` stands for any characters, `?` for one; upper and lower case are the same.
  * Not by a regular expression: host names are sent by strangers, and with several stars it would try for seconds.
@@ -79,8 +98,7 @@ export function parseIgnoreRules(written: {
   const macs: MacRule[] = [];
   for (const text of written.macs) {
     const rule = parseMacRule(text);
-    if (rule === null)
-      problems.push(`${JSON.stringify(text)} is not a MAC address or the beginning of one, such as 00:11:22`);
+    if (rule === null) problems.push(notAMac(text));
     else macs.push(rule);
   }
   return {
@@ -90,17 +108,26 @@ export function parseIgnoreRules(written: {
 }
 
 /**
- * Adds rules as they are written on a command line: an address or its beginning, else a pattern for vendors and host names.
+ * Adds rules as they are written on a command line: an address or its beginning, else a pattern for vendors and host
+ * names. What is almost an address is a problem: taken for a name it would match nothing, and nobody would notice.
  */
-export function withRules(rules: IgnoreRules, written: readonly string[]): IgnoreRules {
+export function withRules(
+  rules: IgnoreRules,
+  written: readonly string[],
+): { rules: IgnoreRules; problems: readonly string[] } {
+  const problems: string[] = [];
   const macs = [...rules.macs];
   const names: NameRule[] = [];
   for (const text of written) {
     const rule = parseMacRule(text);
-    if (rule === null) names.push(parseNameRule(text));
-    else macs.push(rule);
+    if (rule !== null) macs.push(rule);
+    else if (ALMOST_MACS.some((slip) => slip.test(text))) problems.push(`${notAMac(text)}${OR_A_NAME}`);
+    else names.push(parseNameRule(text));
   }
-  return { macs, vendors: [...rules.vendors, ...names], hostnames: [...rules.hostnames, ...names] };
+  return {
+    rules: { macs, vendors: [...rules.vendors, ...names], hostnames: [...rules.hostnames, ...names] },
+    problems,
+  };
 }
 
 /** The reason to ignore this device, as a phrase; null when no rule matches. */

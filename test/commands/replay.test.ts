@@ -244,6 +244,18 @@ test('several wrong settings are named at once, exit code 2, before anything is 
   for (const name of ['VISIT_GAP', 'IGNORE_MACS', 'SPACE_TIMEZONE', '--known']) expect(stderr).toContain(`${name}: `);
 });
 
+test('--ignore with what is almost an address is refused, together with what else is wrong, exit code 2', async () => {
+  const args = ['replay', '--known', '/nowhere.csv', '--ignore', '3c:22:zz,bens-*', '--ignore', '3c22fb', JOIN];
+  const { stdout, stderr, code } = await cli(args);
+  expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+  expect(stderr.split('\n')).toEqual([
+    'wifi-monitor: wrong usage or settings',
+    expect.stringMatching(/^ {2}--known: /),
+    expect.stringMatching(/^ {2}--ignore: "3c:22:zz" is not a MAC address or the beginning of one, such as 00:11:22/),
+    expect.stringMatching(/^ {2}--ignore: "3c22fb" is not a MAC address/),
+  ]);
+});
+
 test.each([[['replay']], [['replay', '--jsn', 'x.pcap']], [['reply', 'x.pcap']], [['replay', '--known']]])(
   'wrong usage %j exits with 2',
   async (args) => {

@@ -72,7 +72,9 @@ test('as long as no directory was loaded an unknown device is pending, but an ig
   const directory = new Directory(new Map([[0x3c22fb000001, 'Printer']]));
   expect(decide(phone, rules({ directory })).kind).toBe('pending');
   expect(decide({ ...phone, mac: 0x3c22fb000001 }, rules({ directory })).kind).toBe('recognised');
-  expect(decide(phone, rules({ directory, ignore: withRules(NO_IGNORE_RULES, ['Annas-*']) })).kind).toBe('ignored');
+  expect(decide(phone, rules({ directory, ignore: withRules(NO_IGNORE_RULES, ['Annas-*']).rules })).kind).toBe(
+    'ignored',
+  );
 });
 
 test('equipment that announces itself is ignored, by address or by MAC, and the reason says what it is', () => {

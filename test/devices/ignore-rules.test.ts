@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
@@ -43,10 +44,48 @@ test('a rule that is no address is a problem that names it', () => {
 });
 
 test('a rule of the command line is an address, or else a pattern for vendors and host names', () => {
-  const both = withRules(NO_IGNORE_RULES, ['3c:22:fc', 'printer*', 'Apple*']);
+  const { rules: both } = withRules(NO_IGNORE_RULES, ['3c:22:fc', 'printer*', 'Apple*']);
   expect(ignoredBecause(both, { ...device, hostname: null })).toMatch(/vendor/);
   expect(ignoredBecause(both, { ...device, vendor: null })).toMatch(/host name/);
   expect(ignoredBecause(both, { mac: 0x3c22fc000001, vendor: null, hostname: null })).toMatch(/address/);
+});
+
+test.each([
+  '3c:22:zz',
+  '3c:2',
+  '3:22:fb',
+  'O0:11:22',
+  '3c:22fb',
+  '3c:22:fb:00:00:01:02',
+  '3c-22-zz',
+  '3c-22-f*',
+  '3c22.fb00',
+  '3c22.fb00.zz01',
+  '3c22fb',
+])('on the command line %s is an address with a slip in it, not a name', (written) => {
+  expect(withRules(NO_IGNORE_RULES, [written]).problems).toEqual([
+    expect.stringContaining(`"${written}" is not a MAC address or the beginning of one, such as 00:11:22`),
+  ]);
+});
+
+test('names that only resemble addresses are names, whatever the registries call a vendor too', () => {
+  const names = [
+    'ap-01',
+    'ap-01-02',
+    'ad-12-lounge',
+    'pc-ab-01',
+    'facade',
+    'cafe.lan',
+    'e:cue',
+    'printer-*',
+    'Cisco*',
+    '*',
+  ];
+  const records = createRequire(import.meta.url)('oui-data') as Record<string, string>;
+  const vendors = Object.values(records).map((record) => record.split('\n')[0] ?? '');
+  const { rules, problems } = withRules(NO_IGNORE_RULES, [...names, ...vendors]);
+  expect(problems).toEqual([]);
+  for (const name of names) expect(rules.hostnames.map(({ written }) => written)).toContain(name);
 });
 
 test('a pattern matches what the regular expression for it matches', () => {

@@ -78,7 +78,10 @@ export async function run(argv: readonly string[], version: string): Promise<num
       exitCode = await (await import('./devices.js')).devices(options);
     });
 
-  const outbox = program.command('outbox').description('list what waits for Nexudus and what it refused, or act on it');
+  const outbox = program
+    .command('outbox')
+    .description('list what waits for Nexudus and what it refused, or act on it')
+    .hook('preSubcommand', refuseUnknownSubcommand);
   outbox
     .command('list', { isDefault: true })
     .description('list the entries that are not delivered (the default)')
@@ -155,6 +158,14 @@ function timeOf(text: string): number {
     throw new InvalidArgumentError('Write a time such as 2026-03-02T09:00Z.');
   }
   return time;
+}
+
+/** Commander would hand a word that is no subcommand to the default one, which would complain of too many arguments. */
+function refuseUnknownSubcommand(command: Command): void {
+  const names = command.commands.map((subcommand) => subcommand.name());
+  const word = command.args.find((argument) => !argument.startsWith('-'));
+  if (word === undefined || names.includes(word)) return;
+  command.error(`error: unknown subcommand '${word}' of ${command.name()}: there are ${names.join(', ')}`);
 }
 
 function macOf(text: string): MacAddress {

@@ -94,6 +94,15 @@ test('outbox lists what is refused and why, sends it again, or drops it', async 
   await outbox.close();
 });
 
+test.each([[['bogus']], [['bogus', '77-3c22fb000001-1790000000000']], [['--json', 'bogus']]])(
+  'outbox %j is told which subcommands there are, exit code 2',
+  async (args) => {
+    const { stdout, stderr, code } = await cli(['outbox', ...args], env);
+    expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    expect(stderr.split('\n')[0]).toBe("error: unknown subcommand 'bogus' of outbox: there are list, retry, drop");
+  },
+);
+
 test('without Redis, or with one that is away, the outbox command says so', async () => {
   expect(await cli(['outbox'], { ...env, REDIS_URL: '' })).toMatchObject({
     code: 2,

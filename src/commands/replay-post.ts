@@ -4,7 +4,7 @@ import type { Config } from '../config.js';
 import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory.js';
 import { ownerOf } from '../devices/directory-sync.js';
-import { createNexudusClient } from '../nexudus/client.js';
+import { createNexudusClient, NexudusError } from '../nexudus/client.js';
 import { readKnownDevices } from '../nexudus/known-devices.js';
 import { claimInMemory } from '../outbox/daily-limit.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
@@ -27,7 +27,7 @@ export interface Posting {
 /** When Nexudus cannot be reached for this long, a replay gives up: a person is waiting. */
 const GIVE_UP_MS = 60_000;
 
-/** Logs in and reads the registered devices. Throws a NexudusError when that fails. */
+/** Logs in and reads the registered devices, without which nothing may be posted. Throws a sentence for people. */
 export async function preparePosting(
   config: Config,
   rules: DecisionRules & { directory: Directory },
@@ -38,8 +38,17 @@ export async function preparePosting(
     auth: config.login,
     clientId: config.clientId ?? 'wifi-monitor-replay',
   });
-  for await (const { users } of readKnownDevices(client)) {
-    for (const user of users) rules.directory.register(user.userId, ownerOf(user), user.macs);
+  try {
+    for await (const { users } of readKnownDevices(client)) {
+      for (const user of users) rules.directory.register(user.userId, ownerOf(user), user.macs);
+    }
+  } catch (error) {
+    await client.close();
+    if (!(error instanceof NexudusError)) throw error;
+    throw new Error(
+      `the registered devices cannot be read from Nexudus at ${config.nexudusUrl}: ${error.message} ` +
+        '(nothing was posted; without --post the capture is replayed offline)',
+    );
   }
   const outbox = new MemoryOutbox({ spacingMs: 60_000 / config.postsPerMinute });
   const deliver = nexudusDelivery(

@@ -296,6 +296,21 @@ test('--post really posts, once, however often the capture is replayed; register
   }
 });
 
+test('--post without a way to Nexudus posts nothing, and one line says so and what to do, exit code 1', async () => {
+  const { stdout, stderr, code } = await cli(['replay', '--post', JOIN], {
+    NEXUDUS_URL: 'http://127.0.0.1:1',
+    NEXUDUS_USERNAME: 'admin@example.com',
+    NEXUDUS_PASSWORD: 'secret',
+    NEXUDUS_BUSINESS_ID: '77',
+  });
+  expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
+  expect(stderr).toBe(
+    'wifi-monitor: the registered devices cannot be read from Nexudus at http://127.0.0.1:1: ' +
+      'POST /api/token: cannot connect: connection refused (ECONNREFUSED) ' +
+      '(nothing was posted; without --post the capture is replayed offline)',
+  );
+});
+
 test('without --post nothing leaves the machine, even with a login at hand', async () => {
   const sandbox = await startSandbox();
   try {

@@ -7,6 +7,7 @@ import { formatMac, type MacAddress } from '../devices/mac-address.js';
 import { createNexudusClient } from '../nexudus/client.js';
 import { type KnownUser, readKnownDevices } from '../nexudus/known-devices.js';
 import { withRedis } from '../redis-connection.js';
+import { countWords } from '../status/count-words.js';
 import { printTable } from './table.js';
 
 interface DeviceLine {
@@ -37,7 +38,7 @@ export async function devices(options: { readonly json: boolean }): Promise<numb
   else {
     const rows = lines.map(({ mac, owner }) => [mac, owner.name, owner.kind, owner.status ?? '']);
     printTable([{ title: 'MAC' }, { title: 'NAME', least: 12 }, { title: 'KIND' }, { title: 'STATUS' }], rows);
-    process.stdout.write(`${lines.length} known devices, ${source}.\n`);
+    process.stdout.write(`${countWords(lines.length, 'known device')}, ${source}.\n`);
   }
   return 0;
 }

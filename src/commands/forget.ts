@@ -4,6 +4,7 @@ import { ConfigError, readConfig } from '../config.js';
 import { formatMac, type MacAddress, macDigits } from '../devices/mac-address.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { withRedis } from '../redis-connection.js';
+import { countWords } from '../status/count-words.js';
 import { tellToForget } from '../visits/forget-channel.js';
 
 /** Answers 0, or 1 when a check-in of the device is being delivered at this moment. @throws ConfigError */
@@ -21,7 +22,8 @@ export async function forget(mac: MacAddress): Promise<number> {
     const outbox = new RedisOutbox(redis, { retentionMs });
     const entries = await outbox.forget(mac).finally(() => outbox.close());
     process.stdout.write(
-      `${formatMac(mac)}: ${monitors} running monitors told, visits of ${visits} locations and ${entries.removed} check-ins removed.\n` +
+      `${formatMac(mac)}: ${countWords(monitors, 'running monitor')} told, ` +
+        `visits of ${countWords(visits, 'location')} and ${countWords(entries.removed, 'check-in')} removed.\n` +
         'Failed check-ins that were posted, and the registration if there is one, are in Nexudus: remove them there.\n',
     );
     if (entries.busy === 0) return 0;

@@ -2,6 +2,7 @@
 import { ConfigError, readConfig } from '../config.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { withRedis } from '../redis-connection.js';
+import { countWords } from '../status/count-words.js';
 import { outboxEntryJson } from '../status/outbox-json.js';
 import { printTable } from './table.js';
 
@@ -41,7 +42,8 @@ export function outboxList(options: { readonly json: boolean }): Promise<number>
     );
     const { waiting, delayed, active, failed } = await outbox.counts();
     process.stdout.write(
-      `${waiting + delayed + active} on their way (${delayed} put back), ${failed} refused by Nexudus.\n`,
+      `${countWords(waiting + delayed + active, 'on its way', 'on their way')} (${delayed} put back), ` +
+        `${failed} refused by Nexudus.\n`,
     );
     return 0;
   });

@@ -5,6 +5,7 @@ import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.j
 import { formatMac, type MacAddress } from '../devices/mac-address.js';
 import { isRandomised, vendorOf } from '../devices/vendor.js';
 import type { MonitorListener, VisitReport } from '../monitor.js';
+import { countWords } from '../status/count-words.js';
 import { visitJson } from '../status/visit-json.js';
 import type { Visit } from '../visits/visit.js';
 
@@ -46,15 +47,16 @@ export class Story implements MonitorListener {
 
   onEnded({ visit }: VisitReport): void {
     if (visit.mac === this.mac)
-      this.tell(visit.lastMs, `visit over: last seen here, ${visit.sightings} sightings in all`);
+      this.tell(visit.lastMs, `visit over: last seen here, ${countWords(visit.sightings, 'sighting')} in all`);
   }
 
   /** The story as text. `reports` are the finished visits of all devices, `posted` says whether check-ins were really posted. */
   told(reports: readonly VisitReport[], posted: boolean): string {
     const mine = reports.filter(({ visit }) => visit.mac === this.mac);
     const kind = isRandomised(this.mac) ? 'a private (randomised) address' : (vendorOf(this.mac) ?? 'unknown vendor');
-    const head = `${formatMac(this.mac)}, ${kind}: ${mine.length === 0 ? 'not seen' : `${mine.length} visit${mine.length === 1 ? '' : 's'}`}`;
-    const more = this.left === 0 ? [] : [`... and ${this.left} lines more`];
+    const seen = mine.length === 0 ? 'not seen' : countWords(mine.length, 'visit');
+    const head = `${formatMac(this.mac)}, ${kind}: ${seen}`;
+    const more = this.left === 0 ? [] : [`... and ${countWords(this.left, 'line')} more`];
     const ends = mine.map((report) => {
       const { firstSeen, lastSeen, decision, reason, failedCheckin } = visitJson(report);
       const verb = posted ? 'posted' : 'would be posted';

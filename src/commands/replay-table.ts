@@ -1,5 +1,6 @@
 // The replay's answer for people: a table that fits the terminal, and a summary in words.
 import type { DecisionKind } from '../devices/decision.js';
+import { countWords } from '../status/count-words.js';
 import type { VisitJson } from '../status/visit-json.js';
 import type { ReplaySummary } from './replay.js';
 import { type Column, tableLines, wrap } from './table.js';
@@ -66,11 +67,8 @@ function sentence(summary: ReplaySummary, note: string): string {
   const malformedPart = malformed === 0 ? '' : `, ${malformed} malformed: ${reasons.join(', ')}`;
   const completePart = complete ? '' : ' NOT COMPLETE: see the message.';
   return (
-    `${many(visits, 'visit')}: ${unrecognised} unrecognised, ${recognised} recognised, ${ignored} ignored. ` +
-    `${many(frames, 'frame')} (${many(sightings, 'sighting')}${malformedPart}) in ${seconds} s.${note}${completePart}`
+    `${countWords(visits, 'visit')}: ${unrecognised} unrecognised, ${recognised} recognised, ${ignored} ignored. ` +
+    `${countWords(frames, 'frame')} (${countWords(sightings, 'sighting')}${malformedPart}) in ${seconds} s.` +
+    `${note}${completePart}`
   );
-}
-
-function many(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -7,6 +7,7 @@ import { NO_IGNORE_RULES, withRules } from '../devices/ignore-rules.js';
 import { Infrastructure } from '../devices/infrastructure.js';
 import type { MacAddress } from '../devices/mac-address.js';
 import { type MonitorCounts, type MonitorListener, runMonitor, type VisitReport } from '../monitor.js';
+import { countWords } from '../status/count-words.js';
 import { visitJson } from '../status/visit-json.js';
 import { MemoryVisitRegister } from '../visits/memory-visit-register.js';
 import { ProgressBar } from './progress-bar.js';
@@ -153,8 +154,8 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
 }
 
 function postedNote({ posted, found }: { posted: number; found: number }): string {
-  const already = found === 0 ? '' : `, ${found} were there already`;
-  return ` ${posted} failed check-in${posted === 1 ? '' : 's'} posted${already}.`;
+  const already = found === 0 ? '' : `, ${countWords(found, 'was', 'were')} there already`;
+  return ` ${countWords(posted, 'failed check-in')} posted${already}.`;
 }
 
 function listenerFor(finished: VisitReport[], story: Story | null): MonitorListener {

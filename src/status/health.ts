@@ -13,6 +13,7 @@
 // Redis nor a cable, nothing is lost by waiting for them, and the frames of the seconds that it takes are.
 import type { InterfaceState } from '../capture/interface-watch.js';
 import type { OutboxCounts } from '../outbox/outbox.js';
+import { countWords } from './count-words.js';
 
 const OLDEST_IN_OUTBOX_MS = 3_600_000;
 const REFRESHES_MISSED = 3;
@@ -131,7 +132,8 @@ function* captureReasons({ interfaces, steadyMs }: HealthFacts): Generator<strin
 
 function* storeReasons({ redis, outbox, visits }: HealthFacts): Generator<string> {
   if (redis !== null && (!redis.isReachable || outbox === null)) yield 'Redis does not answer';
-  if (visits.failing) yield `${visits.waiting} visits cannot be kept and wait in memory`;
+  if (visits.failing)
+    yield `${countWords(visits.waiting, 'visit cannot be kept and waits', 'visits cannot be kept and wait')} in memory`;
 }
 
 function* nexudusReasons({ nexudus, directory }: HealthFacts): Generator<string> {
@@ -145,7 +147,8 @@ function* nexudusReasons({ nexudus, directory }: HealthFacts): Generator<string>
 function* outboxReasons({ outbox }: HealthFacts): Generator<string> {
   if (outbox === null) return;
   if (outbox.failed > 0) {
-    yield `${outbox.failed} failed check-ins were refused by Nexudus ("wifi-monitor outbox" tells why)`;
+    const refused = countWords(outbox.failed, 'failed check-in was', 'failed check-ins were');
+    yield `${refused} refused by Nexudus ("wifi-monitor outbox" tells why)`;
   }
   if (outbox.oldestAgeMs !== null && outbox.oldestAgeMs > OLDEST_IN_OUTBOX_MS) {
     yield `a failed check-in has waited for ${Math.floor(outbox.oldestAgeMs / 60_000)} min`;

@@ -6,6 +6,7 @@ import { DirectorySnapshot } from '../../src/devices/directory-snapshot.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { RedisOutbox } from '../../src/outbox/redis-outbox.js';
 import { visitId } from '../../src/visits/visit-register.js';
+import { entryFor } from '../outbox/entries.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { cli } from './cli.js';
 
@@ -57,7 +58,7 @@ test('devices shows what Nexudus knows when there is no snapshot, and the snapsh
   );
   const kept = await cli(['devices'], env);
   expect(kept.stdout).toMatch(/3c:22:fb:00:00:09 +Stan +staff/);
-  expect(kept.stdout).toMatch(/1 known devices, as the monitor read them at/);
+  expect(kept.stdout).toMatch(/1 known device, as the monitor read them at/);
 });
 
 test('outbox lists what is refused and why, sends it again, or drops it', async () => {
@@ -80,7 +81,7 @@ test('outbox lists what is refused and why, sends it again, or drops it', async 
   expect(lines(listed.stdout)).toMatchObject([
     { type: 'entry', id, state: 'waiting', failedCheckin: { MacAddresses: '3C:22:FB:00:00:01' } },
   ]);
-  expect((await cli(['outbox'], env)).stdout).toMatch(/1 on their way \(0 put back\), 0 refused/);
+  expect((await cli(['outbox'], env)).stdout).toMatch(/1 on its way \(0 put back\), 0 refused/);
 
   const notFailed = await cli(['outbox', 'retry', id], env);
   expect(notFailed).toMatchObject({
@@ -92,6 +93,15 @@ test('outbox lists what is refused and why, sends it again, or drops it', async 
   expect(await cli(['outbox', 'drop', id], env)).toMatchObject({ code: 0, stdout: `${id} dropped.` });
   expect((await cli(['outbox', 'drop', id], env)).code).toBe(1);
   await outbox.close();
+});
+
+test('forget counts what it removed, in words that fit the numbers', async () => {
+  const outbox = new RedisOutbox(redis, { retentionMs: 60_000 });
+  await outbox.add(entryFor(1));
+  await outbox.close();
+  const forget = async () => (await cli(['forget', 'da:00:00:00:00:01'], env)).stdout.split('\n')[0];
+  expect(await forget()).toMatch(/: 0 running monitors told, visits of 0 locations and 1 check-in removed\.$/);
+  expect(await forget()).toMatch(/: 0 running monitors told, visits of 0 locations and 0 check-ins removed\.$/);
 });
 
 test.each([[['bogus']], [['bogus', '77-3c22fb000001-1790000000000']], [['--json', 'bogus']]])(

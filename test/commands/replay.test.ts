@@ -283,6 +283,8 @@ test('--post really posts, once, however often the capture is replayed; register
     expect(lines(second.stdout).at(-1)).toMatchObject({ unrecognised: 2, posted: 0 });
     const third = await cli(['replay', '--post', JOIN], env);
     expect(third.stdout).toMatch(/0 failed check-ins posted, 2 were there already\.$/);
+    const later = await cli(['replay', '--post', '--since', '2026-09-21T15:00Z', JOIN], env);
+    expect(later.stdout).toMatch(/0 failed check-ins posted, 1 was there already\.$/);
     const dry = await cli(['replay', '--post', JOIN], { ...env, DRY_RUN: 'true' });
     expect(dry.stdout).toMatch(/DRY_RUN: nothing was posted\.$/);
     expect(

@@ -116,7 +116,7 @@ test('forget removes a device everywhere it is kept, also from the memory of the
 
     for (const mac of [VISITOR, REFUSED]) {
       const told = await deployment.command('forget', mac.toUpperCase());
-      expect(told).toMatch(/1 running monitors told, visits of 1 locations and 1 check-ins removed/);
+      expect(told).toMatch(/1 running monitor told, visits of 1 location and 1 check-in removed/);
     }
     for (const mac of [VISITOR, REFUSED]) expect(traces(mac, await contents(redis))).toEqual([]);
 

@@ -71,6 +71,11 @@ test.each<[what: string, change: Partial<HealthFacts>, reason: RegExp]>([
   ['a Redis that is away', { redis: { isReachable: false } }, /^Redis does not answer$/],
   ['an outbox that does not answer', { outbox: null }, /^Redis does not answer$/],
   ['visits that cannot be kept', { visits: { ...WELL.visits, waiting: 3, failing: true } }, /^3 visits cannot be kept/],
+  [
+    'a visit that cannot be kept',
+    { visits: { ...WELL.visits, waiting: 1, failing: true } },
+    /^1 visit cannot be kept and waits/,
+  ],
   ['a login refused', { nexudus: { lastSuccessAgeMs: null, failures: ['reading: refused'] } }, /^reading: refused$/],
   [
     'a directory never read',
@@ -82,6 +87,11 @@ test.each<[what: string, change: Partial<HealthFacts>, reason: RegExp]>([
     'refused check-ins',
     { outbox: { waiting: 0, delayed: 0, active: 0, failed: 2, oldestAgeMs: null } },
     /^2 failed check-ins were refused/,
+  ],
+  [
+    'a refused check-in',
+    { outbox: { waiting: 0, delayed: 0, active: 0, failed: 1, oldestAgeMs: null } },
+    /^1 failed check-in was refused/,
   ],
   [
     'an entry that waits too long',

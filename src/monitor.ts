@@ -292,6 +292,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
   function enterAgain(waiting: readonly Case[]): void {
     const macs = new Set<MacAddress>();
     for (const one of waiting) {
+      tracker.update(one.visit);
       if (one.busy) one.again = true;
       else if (macs.has(one.visit.mac)) retry(one);
       else enter(one);

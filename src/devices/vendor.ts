@@ -21,8 +21,8 @@ const SUBDIVIDED = 'IEEE Registration Authority';
 
 /** Octets read at once around the middle of what is left to search; no line is longer than half of it. */
 const WINDOW = 2_048;
-/** Blocks that are remembered. A space sees a few dozen. */
-const MOST_NAMES = 10_000;
+/** Blocks that are remembered: more than there are vendors to meet, so only a flood of made-up addresses begins anew. */
+const MOST_NAMES = 65_536;
 
 /**
  * oui-data is a JSON object of 5.6 MB with a line for each prefix: ` "3C22FB": "Apple, Inc.\n1 Infinite Loop\n...",`. Parsing it takes a
@@ -61,6 +61,8 @@ class VendorFile {
     let high = this.size;
     while (low < high) {
       const { start, text } = this.lineAt(Math.floor((low + high) / 2));
+      // The file is shorter than it was: somebody writes over it.
+      if (text === '') return null;
       const found = /^ "(\w+)"/.exec(text)?.[1];
       // The first and the last line are the braces of the object.
       const order = found === undefined ? start - 1 : found.length - prefix.length || (found < prefix ? -1 : 1);

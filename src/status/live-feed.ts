@@ -145,7 +145,8 @@ export class LiveFeed {
     for (const visit of this.sent.keys()) {
       if (open.has(visit)) continue;
       this.sent.delete(visit);
-      if (!back.has(visit.mac)) gone.push(formatMac(visit.mac));
+      // Of very many devices not all are told of; one that is left out is not gone.
+      if (!back.has(visit.mac) && !this.overview.isHere(visit.mac)) gone.push(formatMac(visit.mac));
     }
     const hasSeen = Object.keys(seen).length > 0;
     if (devices.length === 0 && gone.length === 0 && !hasSeen) return null;

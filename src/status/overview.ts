@@ -1,5 +1,6 @@
 // What the status page and its API show of a running sensor, as JSON.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MacAddress } from '../devices/mac-address.js';
 import type { VisitReport } from '../monitor.js';
 import type { OutboxCounts } from '../outbox/outbox.js';
 import type { Visit } from '../visits/visit.js';
@@ -108,6 +109,10 @@ export class Overview {
 
   get openVisits(): number {
     return this.sensor.monitor.tracker.size;
+  }
+
+  isHere(mac: MacAddress): boolean {
+    return this.sensor.monitor.tracker.has(mac);
   }
 
   /** The devices of all open visits, batch by batch, so that capturing goes on in between. */

@@ -1,7 +1,7 @@
 // Finds devices that show the same identity while both are here: most likely one person's, or one phone with a new address.
 import type { Span } from '../decode/sighting.js';
 import { type MacAddress, readMac } from '../devices/mac-address.js';
-import type { Kin, Visit } from './visit.js';
+import type { Visit } from './visit.js';
 
 /** Names that devices have until their owners give them one: they tie nobody to anybody. */
 const COMMON_NAME =
@@ -28,7 +28,10 @@ export class Kinship {
   rename(visit: Visit, hostname: string): void {
     unindex(this.byHostname, visit.hostname, visit);
     visit.hostname = hostname;
-    if (!COMMON_NAME.test(hostname)) this.tie(visit, this.byHostname, hostname, 'host name');
+    if (COMMON_NAME.test(hostname)) return;
+    const first = this.byHostname.get(hostname);
+    if (first === undefined || !this.open.isHere(first, visit)) this.byHostname.set(hostname, visit);
+    else if (first !== visit) visit.kin ??= { mac: first.mac, by: 'host name' };
   }
 
   /** The device of `visit` shows this client identifier (DHCP option 61, or a DUID). */
@@ -36,30 +39,23 @@ export class Kinship {
     const { bytes, start } = clientId;
     const isHardware = clientId.length === HARDWARE_ID_LENGTH && bytes[start] === HARDWARE_ETHERNET;
     const mac = isHardware ? readMac(bytes, start + 1) : null;
-    // Nearly always its own address, which says nothing new.
-    const shown = mac === visit.mac ? null : hexOf(clientId);
-    if (shown === visit.clientId) return;
+    // Nearly always its own address, which is not worth an entry: others that show it find the device by its address.
+    const isOwn = mac === visit.mac;
+    const shown = isOwn && this.byClientId.size === 0 ? null : hexOf(clientId);
+    if (!isOwn && shown === visit.clientId) return;
     unindex(this.byClientId, visit.clientId, visit);
-    visit.clientId = shown;
+    visit.clientId = isOwn ? null : shown;
     if (shown === null) return;
-    const namesake = mac === null ? null : this.open.visitOf(mac);
-    if (namesake !== null && this.open.isHere(namesake, visit)) {
-      visit.kin ??= { mac: namesake.mac, by: 'DHCP client id' };
-    }
-    this.tie(visit, this.byClientId, shown, 'DHCP client id');
+    const first = (isOwn || mac === null ? null : this.open.visitOf(mac)) ?? this.byClientId.get(shown);
+    if (first !== undefined && first !== visit && this.open.isHere(first, visit)) {
+      visit.kin ??= { mac: first.mac, by: 'DHCP client id' };
+    } else if (!isOwn) this.byClientId.set(shown, visit);
   }
 
   /** The visit is over. */
   remove(visit: Visit): void {
     unindex(this.byHostname, visit.hostname, visit);
     unindex(this.byClientId, visit.clientId, visit);
-  }
-
-  /** Remembers whose identity this is, or finds that it is that of another open visit. */
-  private tie(visit: Visit, index: Map<string, Visit>, identity: string, by: Kin['by']): void {
-    const first = index.get(identity);
-    if (first === undefined || !this.open.isHere(first, visit)) index.set(identity, visit);
-    else if (first !== visit) visit.kin ??= { mac: first.mac, by };
   }
 }
 

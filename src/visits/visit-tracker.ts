@@ -122,6 +122,11 @@ export class VisitTracker {
     return this.table.find(mac) !== ABSENT;
   }
 
+  /** Brings the times and the count of a visit up to date, which otherwise are of when the listener last heard of it. */
+  update(visit: Visit): void {
+    if (this.isOpen(visit)) this.upToDate(visit.row);
+  }
+
   /** The open visits as they are now. */
   *open(): Generator<Visit> {
     for (const row of this.table.rows()) yield this.upToDate(row);
@@ -233,14 +238,21 @@ export class VisitTracker {
     const over: Visit[] = [];
     for (const row of this.table.rows()) if (isOver(row)) over.push(this.upToDate(row));
     over.sort((a, b) => a.firstMs - b.firstMs || a.mac - b.mac);
-    for (const { row } of over) this.end(row);
+    // Whoever hears of one may have another forgotten.
+    for (const visit of over) if (this.isOpen(visit)) this.end(visit.row);
   }
 
   private end(row: number): void {
-    if (this.table.get(row, DUE_MS) !== NOT_DUE) this.forward(row);
     const visit = this.upToDate(row);
+    if (this.table.get(row, DUE_MS) !== NOT_DUE) this.forward(row);
+    if (!this.isOpen(visit)) return;
     this.remove(row);
     this.listener.onEnded(visit);
+  }
+
+  /** Whether it was neither ended nor forgotten: its row may be another visit's by then. */
+  private isOpen(visit: Visit): boolean {
+    return this.table.find(visit.mac) === visit.row && this.table.visitIn(visit.row) === visit;
   }
 
   private remove(row: number): void {

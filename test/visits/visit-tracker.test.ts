@@ -249,3 +249,45 @@ test('whatever the order of frames: each device has its maximal runs as visits, 
     }),
   );
 });
+
+test('a listener may have another device forgotten while visits end, and see a third come', () => {
+  const ended: number[] = [];
+  const sighting = new Sighting();
+  const see = (mac: number, atMs: number) => {
+    sighting.clear();
+    sighting.mac = mac;
+    tracker.observe(sighting, atMs, atMs);
+  };
+  const tracker = new VisitTracker(
+    { gapMs: GAP, settleMs: 0 },
+    {
+      onActive() {},
+      onEnded(visit) {
+        ended.push(visit.mac);
+        if (visit.mac !== 1) return;
+        tracker.forget(2);
+        see(3, START + GAP + 1_000);
+      },
+    },
+  );
+  see(1, START);
+  see(2, START);
+  tracker.advance(START + GAP + 1_000);
+  expect(ended).toEqual([1]);
+  expect([...tracker.open()].map(({ mac }) => mac)).toEqual([3]);
+});
+
+test('a visit can be brought up to date between what the listener hears', () => {
+  const { tracker, see } = trial();
+  see(0);
+  const [visit] = tracker.open();
+  if (visit === undefined) throw new Error('no visit is open');
+  see(1_000);
+  expect([visit.lastMs, visit.sightings]).toEqual([START, 1]);
+  tracker.update(visit);
+  expect([visit.lastMs, visit.sightings]).toEqual([START + 1_000, 2]);
+  tracker.flush();
+  see(120_000);
+  tracker.update(visit);
+  expect(visit.sightings).toBe(2);
+});

@@ -1,7 +1,7 @@
 // Frames from a capture file, through libpcap, with an honest account of how the file ended.
 import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createOfflineSession, type PcapSession } from 'pcap';
+import { PcapSession } from 'pcap';
 import type { LinkType } from '../decode/frame.js';
 import { captureFilter } from './bpf-filter.js';
 import type { FrameHandler } from './frame-source.js';
@@ -55,9 +55,9 @@ function openCapture(
 ): { session: OfflineSession; linkType: LinkType } | { obstacle: string } {
   try {
     const probe = new OfflineSession(path, '');
-    probe.close();
-    const linkType = linkTypeOf(probe.linkTypeName);
-    if (linkType === null) return { obstacle: `${path}: ${unsupportedLinkType(probe.linkTypeName)}` };
+    probe.free();
+    const linkType = linkTypeOf(probe.link_type);
+    if (linkType === null) return { obstacle: `${path}: ${unsupportedLinkType(probe.link_type)}` };
     return { session: new OfflineSession(path, captureFilter(linkType, options)), linkType };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
@@ -81,59 +81,48 @@ interface SessionInternals {
   readonly session: { dispatch: (buffer: Buffer, header: Buffer) => number };
 }
 
+// The arguments are those that the package's createOfflineSession gives.
+const Session = PcapSession as unknown as new (
+  isLive: false,
+  path: string,
+  filter: string,
+  bufferSize: 0,
+) => PcapSession & SessionInternals;
+
 /** libpcap's PCAP_ERROR_BREAK: the dispatch that found the session closed. */
 const BROKEN_OFF = -2;
 
 /** One opened file. It must be read or closed, or its file descriptor stays open. */
-class OfflineSession {
+class OfflineSession extends Session {
   /** Read so far. */
   frames = 0;
-  readonly #session: PcapSession;
-  readonly #buffer: Buffer;
-  readonly #header: Buffer;
   readonly #dispatch: () => number;
+  /** ts_sec, ts_usec, caplen, len in the machine's byte order. */
+  readonly #header: Uint32Array;
+  readonly #thrown: unknown[] = [];
+  #linkType: LinkType = 'raw';
+  #onFrame: FrameHandler = () => {};
 
   /** @throws Error with libpcap's words when the file header cannot be read. */
   constructor(path: string, filter: string) {
     // An absolute path, because libpcap takes "-" for standard input.
-    this.#session = createOfflineSession(resolve(path), { filter });
-    const { buf, header, session } = this.#session as unknown as SessionInternals;
+    super(false, resolve(path), filter, 0);
+    const { buf, header, session } = this;
     const dispatch = session.dispatch.bind(session);
+    this.#dispatch = () => dispatch(buf, header);
+    this.#header = new Uint32Array(header.buffer, header.byteOffset, 4);
     // The package would read the file by itself on the next turn of the event loop, and take libpcap's -1 for the end.
     session.dispatch = () => 0;
-    this.#buffer = buf;
-    this.#header = header;
-    this.#dispatch = () => dispatch(buf, header);
-  }
-
-  get linkTypeName(): string {
-    return this.#session.link_type;
   }
 
   /** Reads to the end and closes. False when libpcap stopped at something that it could not read. */
   read(linkType: LinkType, onFrame: FrameHandler): boolean {
-    const frame = this.#buffer;
-    // ts_sec, ts_usec, caplen, len in the machine's byte order.
-    const header = new Uint32Array(this.#header.buffer, this.#header.byteOffset, 4);
-    const thrown: unknown[] = [];
-    // In place of emitting an event: of a million frames each would look for its listeners.
-    this.#session.emit = (event) => {
-      if (event !== 'packet') return false;
-      this.frames++;
-      const atMs = (header[0] as number) * 1_000 + Math.floor((header[1] as number) / 1_000);
-      try {
-        onFrame(frame, Math.min(header[2] as number, frame.length), atMs, linkType);
-      } catch (error) {
-        // Thrown through the native code it would end the process.
-        thrown.push(error);
-        this.#session.close();
-      }
-      return true;
-    };
+    this.#linkType = linkType;
+    this.#onFrame = onFrame;
     const result = this.#dispatch();
-    if (thrown.length > 0) throw thrown[0];
+    if (this.#thrown.length > 0) throw this.#thrown[0];
     // Closed from within, it is freed already; once more would be once too often for the native code.
-    if (result !== BROKEN_OFF) this.close();
+    if (result !== BROKEN_OFF) this.free();
     return result === 0;
   }
 
@@ -142,15 +131,30 @@ class OfflineSession {
     let first: number | null = null;
     this.read('raw', (_frame, _length, atMs) => {
       first ??= atMs;
-      this.#session.close();
+      this.close();
     });
     return first;
   }
 
   /** The handle is only freed by the dispatch that finds the session closed. */
-  close(): void {
-    this.#session.close();
+  free(): void {
+    this.close();
     this.#dispatch();
+  }
+
+  /** Called by the native code for each frame. The package's own makes an event of it, with an object for each of a million frames. */
+  protected on_packet_ready(): void {
+    const { buf } = this;
+    const header = this.#header;
+    this.frames++;
+    const atMs = (header[0] as number) * 1_000 + Math.floor((header[1] as number) / 1_000);
+    try {
+      this.#onFrame(buf, Math.min(header[2] as number, buf.length), atMs, this.#linkType);
+    } catch (error) {
+      // Thrown through the native code it would end the process.
+      this.#thrown.push(error);
+      this.close();
+    }
   }
 }
 

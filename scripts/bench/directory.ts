@@ -7,6 +7,9 @@ import type { SyncResult } from './sync-directory.js';
 
 const syncDirectory = new URL('./sync-directory.js', import.meta.url).pathname;
 
+/** Long before the snapshot: what changed just now would all be asked for again. */
+const UpdatedOn = '2026-01-15T10:00:00Z';
+
 /** Users who each wrote one device into their profile, and are coworkers. */
 export function seedOf(users: number): { users: object[]; coworkers: object[] } {
   const numbers = Array.from({ length: users }, (_, index) => index + 1);
@@ -19,8 +22,16 @@ export function seedOf(users: number): { users: object[]; coworkers: object[] } 
       Devices: macOfDevice(1_000_000 + Id)
         .toString(16)
         .padStart(12, '0'),
+      UpdatedOn,
     })),
-    coworkers: numbers.map((Id) => ({ Id, UserId: Id, FullName: `Coworker ${Id}`, Active: true, Archived: false })),
+    coworkers: numbers.map((Id) => ({
+      Id,
+      UserId: Id,
+      FullName: `Coworker ${Id}`,
+      Active: true,
+      Archived: false,
+      UpdatedOn,
+    })),
   };
 }
 

@@ -11,7 +11,7 @@ import { startUp } from './start-up.js';
 const HELP = `Measures wifi-monitor, and prints tables. Every time is beside that of a public tool on the same machine, or a count.
 
   --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live
-                    (default: all; half an hour)
+                    (default: all; a quarter of an hour)
   --rounds N        runs of each command, interleaved (default: 5)
 
 Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" needs root.

@@ -160,13 +160,13 @@ class Case implements VisitReport {
     return this.told === null ? null : this.checkinOf(this.told);
   }
 
-  /** What goes to the outbox; null when this sensor does not report the visit. */
-  get entry(): OutboxEntry | null {
+  /** What goes to the outbox; null when this sensor does not report the visit. `sent`: it may be in Nexudus already. */
+  entry(sent: boolean): OutboxEntry | null {
     const { told, visit } = this;
     if (told === null) return null;
     const id = visitId(this.settings.businessId, visit.mac, told.startMs);
     const { ipv4, hostname } = told;
-    return { id, mac: visit.mac, ipv4, hostname, checkin: this.checkinOf(told), sent: false };
+    return { id, mac: visit.mac, ipv4, hostname, checkin: this.checkinOf(told), sent };
   }
 
   private checkinOf(told: Told): FailedCheckin {
@@ -355,8 +355,9 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
 
   /** Hands the failed check-in to the outbox, if there is one. */
   function hand(one: Case, sent: boolean): Awaitable<void> {
-    const entry = outbox === null ? null : one.entry;
-    return entry === null ? undefined : outbox?.add({ ...entry, sent });
+    if (outbox === null) return;
+    const entry = one.entry(sent);
+    return entry === null ? undefined : outbox.add(entry);
   }
 
   function settlementOf(decision: Decision, { startMs, lastReportedMs }: RegisteredVisit): Settlement {
@@ -375,7 +376,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       latestMs = eventMs;
     }
     // What was due before this frame must not be coloured by it.
-    if (tracker.nextDueMs <= steadyMs) tracker.advance(steadyMs);
+    tracker.advance(steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
       listener.onSighting?.(sighting, eventMs);
@@ -387,7 +388,7 @@ export function runMonitor(settings: MonitorSettings, edges: MonitorEdges): Moni
       return;
     }
     if (!announcement.isEmpty) edges.infrastructure.learn(announcement, steadyMs);
-    if (tracker.nextDueMs <= steadyMs) tracker.advance(steadyMs);
+    tracker.advance(steadyMs);
     if (time.kind === 'live' && tracker.nextDueMs < timerMs) schedule(time.steadyMs);
   }
 

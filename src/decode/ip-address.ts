@@ -9,24 +9,19 @@ export function formatIpv4(address: number): string {
 /** RFC 5952 text of the sixteen octets at `at`. */
 export function formatIpv6(bytes: Uint8Array, at: number): string {
   if (isIpv4Mapped(bytes, at)) return `::ffff:${bytes.subarray(at + 12, at + 16).join('.')}`;
+  const groups = Array.from({ length: 8 }, (_, i) => uint16(bytes, at + 2 * i).toString(16));
   // Section 4.2: the longest run of two or more zero groups, the first of equals, becomes "::".
-  let [runAt, runLength] = [8, 1];
+  let [runAt, runLength] = [0, 1];
   for (let start = 0; start < 8; start++) {
     let length = 0;
-    while (start + length < 8 && uint16(bytes, at + 2 * (start + length)) === 0) length++;
+    while (groups[start + length] === '0') length++;
     if (length > runLength) [runAt, runLength] = [start, length];
-    start += length;
   }
-  const groups: string[] = [];
-  for (let i = 0; i < 8; i++) {
-    if (i !== runAt) groups.push(uint16(bytes, at + 2 * i).toString(16));
-    else {
-      // Joined by colons, an empty group in the middle makes two of them; at either end it takes two empty ones.
-      if (i === 0) groups.push('');
-      groups.push('');
-      i += runLength - 1;
-      if (i === 7) groups.push('');
-    }
+  if (runLength > 1) {
+    // Joined by colons, an empty group makes two of them; at either end that takes one more.
+    groups.splice(runAt, runLength, '');
+    if (groups[0] === '') groups.unshift('');
+    if (groups.at(-1) === '') groups.push('');
   }
   return groups.join(':');
 }

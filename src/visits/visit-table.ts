@@ -32,7 +32,6 @@ export const ABSENT = -1;
 export class VisitTable {
   /** Open visits. */
   size = 0;
-  private capacity = FEWEST_ROWS;
   private cells = new Float64Array(FEWEST_ROWS * COLUMNS);
   /** The first row of each bucket. */
   private heads = new Int32Array(FEWEST_ROWS * 2).fill(ABSENT);
@@ -69,7 +68,7 @@ export class VisitTable {
   add(visit: Visit): number {
     let row = this.free;
     if (row === ABSENT) {
-      if (this.used === this.capacity) this.grow();
+      if (this.used * COLUMNS === this.cells.length) this.grow();
       row = this.used++;
     } else this.free = this.get(row, NEXT);
     const start = row * COLUMNS;
@@ -139,11 +138,10 @@ export class VisitTable {
 
   /** Doubles the room. Only called when no row is free. */
   private grow(): void {
-    this.capacity *= 2;
-    const { cells } = this;
-    this.cells = new Float64Array(this.capacity * COLUMNS);
+    const { cells, heads } = this;
+    this.cells = new Float64Array(cells.length * 2);
     this.cells.set(cells);
-    this.heads = new Int32Array(this.capacity * 2).fill(ABSENT);
+    this.heads = new Int32Array(heads.length * 2).fill(ABSENT);
     for (let row = 0; row < this.used; row++) this.link(row);
   }
 }

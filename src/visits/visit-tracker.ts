@@ -273,7 +273,8 @@ export class VisitTracker {
       (vlan !== null && vlan !== visit.vlan) ||
       (hostname !== null && hostname !== visit.hostname) ||
       (vendorClass !== null && vendorClass !== visit.vendorClass) ||
-      (clientId !== null && clientId !== visit.clientId)
+      // Null is the device's own address, which can be replaced as well.
+      clientId !== visit.clientId
     )
       this.table.forgetFacts(row);
     this.table.learn(row, facts);

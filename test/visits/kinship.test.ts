@@ -74,6 +74,15 @@ test('a device that changes its identifier gives up the one it had', () => {
   expect(kinOf(PRIVATE)).toBeNull();
 });
 
+test('so does one that showed its own address before', () => {
+  const { see, kinOf } = trial();
+  see(0, PHONE, { clientId: hardwareId(PHONE) });
+  see(1_000, PHONE, { clientId: DUID });
+  see(2_000, PHONE, { clientId: hardwareId(PHONE) });
+  see(3_000, PRIVATE, { clientId: DUID });
+  expect(kinOf(PRIVATE)).toBeNull();
+});
+
 test('a host name ties two devices, but not one that many devices have from the factory', () => {
   const { see, kinOf } = trial();
   see(0, PHONE, { hostname: 'Annas-iPhone' });

@@ -1,7 +1,7 @@
 // The real monitor process on a LAN of network namespaces, with real Redis and the sandbox in Nexudus's place.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { formatMac } from '../../src/devices/mac-address.js';
+import { formatMac } from '../../src/addresses/mac-address.js';
 import { Deployment } from '../../test/lan/deployment.js';
 import { type Client, Lan } from '../../test/lan/lan.js';
 import { type RunningProcess, until } from '../../test/run-process.js';

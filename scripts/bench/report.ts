@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { tableLines } from '../../src/commands/table.js';
+import { tableLines } from '../../src/presenters/table.js';
 
 export function heading(text: string): void {
   console.log(`\n## ${text}\n`);

@@ -1,10 +1,10 @@
 // Microbenchmarks: what one call of each stage costs, in this process.
 import { decodeFrame } from '../../src/decode/frame.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
-import { Directory } from '../../src/devices/directory.js';
+import { Directory } from '../../src/devices/directory/directory.js';
 import { vendorOf } from '../../src/devices/vendor.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
-import { MemoryVisitRegister } from '../../src/visits/memory-visit-register.js';
+import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import { VisitTracker } from '../../src/visits/visit-tracker.js';
 import { START_MS } from '../../test/capture/pcap-bytes.js';
 import { arpRequest, dhcpRequest, fromGlobal, macOfDevice, type Template, writeFrame } from './inputs.js';

@@ -1,11 +1,11 @@
 // A process of its own for the benchmark: reads the whole directory once, unpaced, and prints what that took as JSON.
 // node sync-directory.js API_URL [REDIS_URL]; with Redis it leaves the snapshot there with which a monitor starts.
-import { Directory } from '../../src/devices/directory.js';
-import { DirectorySnapshot } from '../../src/devices/directory-snapshot.js';
-import { DirectorySync } from '../../src/devices/directory-sync.js';
-import { createLogger } from '../../src/log.js';
+import { Directory } from '../../src/devices/directory/directory.js';
+import { DirectorySnapshot } from '../../src/devices/directory/directory-snapshot.js';
+import { DirectorySync } from '../../src/devices/directory/directory-sync.js';
 import { createNexudusClient } from '../../src/nexudus/client.js';
-import { connectRedis } from '../../src/redis-connection.js';
+import { createLogger } from '../../src/sensor/log.js';
+import { connectRedis } from '../../src/sensor/redis-connection.js';
 
 const DAY_MS = 86_400_000;
 

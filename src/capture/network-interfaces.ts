@@ -1,6 +1,6 @@
 // The machine's network interfaces, as Linux shows them under /sys/class/net and /proc/net.
 import { readdirSync, readFileSync } from 'node:fs';
-import { type MacAddress, parseMac } from '../devices/mac-address.js';
+import { type MacAddress, parseMac } from '../addresses/mac-address.js';
 
 const SYS = '/sys/class/net';
 /** ARPHRD_ETHER of linux/if_arp.h: Ethernet, and Wi-Fi in its ordinary mode. */

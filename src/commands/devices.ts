@@ -1,14 +1,15 @@
 // `wifi-monitor devices`: whom the directory knows, from the snapshot in Redis or else from Nexudus itself.
-import { type Config, ConfigError, readConfig } from '../config.js';
-import { Directory, type Owner } from '../devices/directory.js';
-import { DirectorySnapshot } from '../devices/directory-snapshot.js';
-import { ownerOf } from '../devices/directory-sync.js';
-import { formatMac, type MacAddress } from '../devices/mac-address.js';
+
+import { formatMac, type MacAddress } from '../addresses/mac-address.js';
+import { type Config, ConfigError, readConfig } from '../config/read.js';
+import { Directory, type Owner } from '../devices/directory/directory.js';
+import { DirectorySnapshot } from '../devices/directory/directory-snapshot.js';
+import { ownerOf } from '../devices/directory/directory-sync.js';
 import { createNexudusClient } from '../nexudus/client.js';
 import { type KnownUser, readKnownDevices } from '../nexudus/known-devices.js';
-import { withRedis } from '../redis-connection.js';
-import { countWords } from '../status/count-words.js';
-import { printTable } from './table.js';
+import { countWords } from '../presenters/count-words.js';
+import { printTable } from '../presenters/table.js';
+import { withRedis } from '../sensor/redis-connection.js';
 
 interface DeviceLine {
   readonly type: 'device';

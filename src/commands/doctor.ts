@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { captureLive } from '../capture/live-interface.js';
 import { defaultRoute, listInterfaces, readInterface } from '../capture/network-interfaces.js';
-import { type Config, ConfigError, readConfig } from '../config.js';
+import { type Config, ConfigError, readConfig } from '../config/read.js';
 import { createNexudusClient, type NexudusClient, NexudusError } from '../nexudus/client.js';
-import { withRedis } from '../redis-connection.js';
+import { withRedis } from '../sensor/redis-connection.js';
 
 type Health = 'ok' | 'note' | 'FAIL';
 

@@ -1,11 +1,11 @@
 // `wifi-monitor forget MAC`: removes a device everywhere this project keeps it.
 import type { Redis } from 'ioredis';
-import { ConfigError, readConfig } from '../config.js';
-import { formatMac, type MacAddress, macDigits } from '../devices/mac-address.js';
+import { formatMac, type MacAddress, macDigits } from '../addresses/mac-address.js';
+import { ConfigError, readConfig } from '../config/read.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
-import { withRedis } from '../redis-connection.js';
-import { countWords } from '../status/count-words.js';
-import { tellToForget } from '../visits/forget-channel.js';
+import { countWords } from '../presenters/count-words.js';
+import { tellToForget } from '../sensor/forget-channel.js';
+import { withRedis } from '../sensor/redis-connection.js';
 
 /** Answers 0, or 1 when a check-in of the device is being delivered at this moment. @throws ConfigError */
 export async function forget(mac: MacAddress): Promise<number> {

@@ -1,7 +1,7 @@
 // `wifi-monitor health`: asks the running monitor, as the health check of a container does.
 import { request } from 'node:http';
 import { z } from 'zod';
-import { readConfig } from '../config.js';
+import { readConfig } from '../config/read.js';
 
 const ANSWER_WITHIN_MS = 5_000;
 

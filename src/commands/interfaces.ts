@@ -1,8 +1,9 @@
 // `wifi-monitor interfaces`: what there is to listen on, what looks right, and whether capturing is permitted.
+
+import { formatMac } from '../addresses/mac-address.js';
 import { CaptureError, captureLive } from '../capture/live-interface.js';
 import { defaultRoute, listInterfaces, type NetworkInterface } from '../capture/network-interfaces.js';
-import { formatMac } from '../devices/mac-address.js';
-import { printTable } from './table.js';
+import { printTable } from '../presenters/table.js';
 
 interface Row {
   readonly name: string;

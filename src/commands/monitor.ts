@@ -4,25 +4,25 @@ import { hostname } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InterfaceWatch } from '../capture/interface-watch.js';
 import { defaultRoute, listInterfaces, ownMacs } from '../capture/network-interfaces.js';
-import { type Config, ConfigError, readConfig } from '../config.js';
-import { Directory } from '../devices/directory.js';
-import { DirectorySnapshot } from '../devices/directory-snapshot.js';
-import { DirectorySync } from '../devices/directory-sync.js';
-import { Infrastructure } from '../devices/infrastructure.js';
-import { createLogger, type Logger, textForLog } from '../log.js';
-import { type Monitor, type MonitorListener, type MonitorSettings, runMonitor } from '../monitor.js';
+import { type Config, ConfigError, readConfig } from '../config/read.js';
+import { Directory } from '../devices/directory/directory.js';
+import { DirectorySnapshot } from '../devices/directory/directory-snapshot.js';
+import { DirectorySync } from '../devices/directory/directory-sync.js';
+import { Equipment } from '../devices/equipment.js';
 import { createNexudusClient, type NexudusClient, type NexudusObserver } from '../nexudus/client.js';
 import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
-import { Arrivals } from '../status/arrivals.js';
-import type { Metrics } from '../status/metrics.js';
-import { NexudusWatch } from '../status/nexudus-watch.js';
-import { OutboxWatch } from '../status/outbox-watch.js';
-import { ReportStates } from '../status/report-state.js';
-import type { Sensor } from '../status/sensor-status.js';
+import { OutboxWatch } from '../outbox/outbox-watch.js';
+import { type Monitor, type PipelineListener, type PipelineSettings, runPipeline } from '../pipeline/pipeline.js';
+import { Closing, within } from '../sensor/closing.js';
+import { createLogger, type Logger, textForLog } from '../sensor/log.js';
+import { SensorLog } from '../sensor/sensor-log.js';
+import { openStore, type Store } from '../sensor/store.js';
+import { Arrivals } from '../status/facts/arrivals.js';
+import type { Metrics } from '../status/facts/metrics.js';
+import { NexudusWatch } from '../status/facts/nexudus-watch.js';
+import { ReportStates } from '../status/facts/report-state.js';
+import type { Sensor } from '../status/facts/sensor-facts.js';
 import { FloodGuard } from '../visits/flood-guard.js';
-import { Closing, within } from './closing.js';
-import { MonitorLog } from './monitor-log.js';
-import { openStore, type Store } from './monitor-store.js';
 
 /** With what the pipeline takes to hand over (see monitor.ts) less than the 10 s that supervisors grant. */
 const DELIVERY_STOPS_WITHIN_MS = 3_000;
@@ -40,7 +40,7 @@ export async function monitor(version: string): Promise<number> {
   const interfaces = interfacesOf(config);
   const businessId = config.businessId ?? 0;
   const log = await createLogger(config.logLevel);
-  const listener = new MonitorLog(log, config.logMacs);
+  const listener = new SensorLog(log, config.logMacs);
   const closing = new Closing();
   endOnUnexpected(log, config.logMacs);
   // Until the pipeline runs there is nothing to hand over.
@@ -51,9 +51,9 @@ export async function monitor(version: string): Promise<number> {
   }
 
   const route = defaultRoute();
-  const infrastructure = new Infrastructure(ownMacs());
-  if (route !== null) infrastructure.addGateway(route.gatewayIpv4);
-  const settings: MonitorSettings = {
+  const equipment = new Equipment(ownMacs());
+  if (route !== null) equipment.addGateway(route.gatewayIpv4);
+  const settings: PipelineSettings = {
     businessId,
     gapMs: config.visitGapMs,
     settleMs: config.settleTimeMs,
@@ -68,7 +68,7 @@ export async function monitor(version: string): Promise<number> {
     silenceAlarmMs: config.silenceAlarmMs,
     onChange: (status, before) => {
       // An interface that came late brings an address of its own.
-      infrastructure.addOwn(ownMacs());
+      equipment.addOwn(ownMacs());
       listener.onInterface(status, before);
     },
     onSilence: (status) => listener.onSilence(status),
@@ -76,7 +76,7 @@ export async function monitor(version: string): Promise<number> {
   });
   const store = await openStore(config, businessId, log, closing);
   const directory = new Directory(config.knownDevices);
-  const metrics = config.statusPort === 0 ? null : new (await import('../status/metrics.js')).Metrics();
+  const metrics = config.statusPort === 0 ? null : new (await import('../status/facts/metrics.js')).Metrics();
   const arrivals = new Arrivals(config.timeZone);
   const reports = new ReportStates({ businessId, retentionMs: config.retentionMs, isDryRun: config.dryRun });
   const nexudus = new NexudusWatch();
@@ -87,11 +87,11 @@ export async function monitor(version: string): Promise<number> {
   if (client !== null) closing.add(() => client.close());
 
   const guard = new FloodGuard(config.postsPerMinute);
-  const running: Monitor = runMonitor(settings, {
+  const running: Monitor = runPipeline(settings, {
     source,
     time: { kind: 'live', steadyMs: () => performance.now(), guard },
     directory,
-    infrastructure,
+    equipment,
     register: store.register,
     outbox: config.dryRun ? { add: (entry) => listener.onDryRun(entry) } : store.outbox,
     listener: metrics === null ? listener : allOf(listener, [metrics, arrivals, reports]),
@@ -110,7 +110,7 @@ export async function monitor(version: string): Promise<number> {
     // directory would only hold up those that can.
     const onCurrent = () => {
       if (client === null || config.dryRun) return;
-      const rules = { ...settings, directory, infrastructure };
+      const rules = { ...settings, directory, equipment };
       const more = { claimPost: store.claimPost, freshen: () => sync?.freshen() ?? Promise.resolve() };
       const deliverer = store.startDelivery(nexudusDelivery(client, rules, more), (entry, outcome) => {
         for (const hearing of [listener, metrics, reports]) hearing?.onOutcome(entry, outcome);
@@ -197,7 +197,7 @@ function interfacesOf(config: Config): readonly string[] {
 }
 
 /** The log and what the status server remembers as one listener. The former alone hears of every refusal in a flood. */
-function allOf(log: MonitorLog, others: readonly MonitorListener[]): MonitorListener {
+function allOf(log: SensorLog, others: readonly PipelineListener[]): PipelineListener {
   return {
     onDecision(report) {
       log.onDecision(report);
@@ -227,7 +227,7 @@ async function openStatus(
   metrics: Metrics,
   log: Logger,
 ): Promise<() => Promise<void>> {
-  const { serveStatus } = await import('../status/serve-status.js');
+  const { serveStatus } = await import('../status/http/serve-status.js');
   try {
     const server = await serveStatus(sensor, metrics, { host, port, token });
     const { url, isOnAllAddresses } = server;

@@ -1,10 +1,10 @@
 // `wifi-monitor outbox`: what waits for Nexudus, what it refused and why; and what a person can do about it.
-import { ConfigError, readConfig } from '../config.js';
+import { ConfigError, readConfig } from '../config/read.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
-import { withRedis } from '../redis-connection.js';
-import { countWords } from '../status/count-words.js';
-import { outboxEntryJson } from '../status/outbox-json.js';
-import { printTable } from './table.js';
+import { countWords } from '../presenters/count-words.js';
+import { outboxEntryJson } from '../presenters/outbox-json.js';
+import { printTable } from '../presenters/table.js';
+import { withRedis } from '../sensor/redis-connection.js';
 
 const MOST_LISTED = 1_000;
 

@@ -1,8 +1,8 @@
 // The commands and their options, for commander; and what an error becomes on the way out: one clear message and an exit code.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { ConfigError, loadDotEnv } from '../config.js';
+import { type MacAddress, parseMac } from '../addresses/mac-address.js';
+import { ConfigError, loadDotEnv } from '../config/read.js';
 import type { DecisionKind } from '../devices/decision.js';
-import { type MacAddress, parseMac } from '../devices/mac-address.js';
 
 /** Exit codes: 0 done, 1 something failed, 2 wrong usage or configuration. */
 const FAILED = 1;
@@ -61,7 +61,7 @@ export async function run(argv: readonly string[], version: string): Promise<num
     .addOption(new Option('--explain <mac>', 'tell the story of one device').argParser(macOf).conflicts('json'))
     .addHelpText('after', REPLAY_EXAMPLES)
     .action(async (files: string[], options: ReplayFlags) => {
-      const { replay } = await import('./replay.js');
+      const { replay } = await import('./replay/replay.js');
       const { json, post, known, ignore, only, since, until, explain } = options;
       if (since !== undefined && until !== undefined && since >= until) {
         throw new ConfigError(['--since: must be before --until']);

@@ -1,5 +1,5 @@
 // ARP for IPv4 over Ethernet (RFC 826): requests, replies, probes and announcements (RFC 5227).
-import { isDeviceMac, readMac } from '../devices/mac-address.js';
+import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import { ETHERTYPE_IPV4, type LinkHeader } from './link-layer.js';
 import { uint8, uint16, uint32 } from './octets.js';
 import type { Sighting, Verdict } from './sighting.js';

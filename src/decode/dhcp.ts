@@ -1,5 +1,5 @@
 // DHCPv4 and plain BOOTP messages (RFC 951, 2131): which device speaks, and what the server says about the network.
-import { isDeviceMac, readMac } from '../devices/mac-address.js';
+import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import { DhcpOptions, NO_MESSAGE_TYPE } from './dhcp-options.js';
 import type { LinkHeader } from './link-layer.js';
 import { uint8, uint32 } from './octets.js';

@@ -1,7 +1,8 @@
 // DHCPv6 (RFC 8415): clients' messages, plain or wrapped by relays.
-import { isDeviceMac, type MacAddress, readMac } from '../devices/mac-address.js';
+
+import { isLinkLocal, isUnspecified } from '../addresses/ip-address.js';
+import { isDeviceMac, type MacAddress, readMac } from '../addresses/mac-address.js';
 import { readDomainName } from './domain-name.js';
-import { isLinkLocal, isUnspecified } from './ip-address.js';
 import type { LinkHeader } from './link-layer.js';
 import { uint8, uint16 } from './octets.js';
 import { type Announcement, type Sighting, Span, type Verdict } from './sighting.js';

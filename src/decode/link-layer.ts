@@ -1,5 +1,5 @@
 // The link layer: from the first byte of a frame to its network-layer payload, whatever wraps it.
-import { type MacAddress, readMac } from '../devices/mac-address.js';
+import { type MacAddress, readMac } from '../addresses/mac-address.js';
 import { uint8, uint16, uint32 } from './octets.js';
 
 /**

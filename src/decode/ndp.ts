@@ -1,6 +1,7 @@
 // IPv6 Neighbor Discovery (RFC 4861): what ARP is to IPv4, and the routers' advertisements.
-import { isDeviceMac, readMac } from '../devices/mac-address.js';
-import { isLinkLocal, isUnspecified } from './ip-address.js';
+
+import { isLinkLocal, isUnspecified } from '../addresses/ip-address.js';
+import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import type { LinkHeader } from './link-layer.js';
 import { uint8 } from './octets.js';
 import type { Announcement, Sighting, Verdict } from './sighting.js';

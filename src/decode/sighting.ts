@@ -1,6 +1,6 @@
 // What a decoder writes its findings into. One object of each kind serves all frames, so that a frame that adds
 // nothing costs no allocation: whoever keeps something copies it before the next frame.
-import type { MacAddress } from '../devices/mac-address.js';
+import type { MacAddress } from '../addresses/mac-address.js';
 
 /** The protocol that gave a device away. */
 export type Protocol = 'arp' | 'dhcp' | 'ndp' | 'dhcpv6';

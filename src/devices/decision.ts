@@ -1,8 +1,9 @@
-// The decision about a visit: is the device infrastructure, somebody's, or nobody's? And the reason, in words.
-import type { DirectoryView, Owner } from './directory.js';
+// The decision about a visit: is the device equipment, somebody's, or nobody's? And the reason, in words.
+
+import { formatMac, type MacAddress } from '../addresses/mac-address.js';
+import type { DirectoryView, Owner } from './directory/directory.js';
+import type { Equipment } from './equipment.js';
 import { type IgnoreRules, ignoredBecause } from './ignore-rules.js';
-import type { Infrastructure } from './infrastructure.js';
-import { formatMac, type MacAddress } from './mac-address.js';
 import { isRandomised, vendorOf } from './vendor.js';
 
 /** `pending`: no directory has ever been loaded, so nobody can be called unrecognised yet. */
@@ -28,7 +29,7 @@ export interface DecisionInput {
 
 export interface DecisionRules {
   readonly ignore: IgnoreRules;
-  readonly infrastructure: Infrastructure;
+  readonly equipment: Equipment;
   readonly directory: DirectoryView;
   /** Whether a device of an inactive or archived coworker counts as unrecognised (REPORT_INACTIVE). */
   readonly reportInactive: boolean;
@@ -46,7 +47,7 @@ const NOBODYS_PRIVATE: Decision = { ...NOBODYS, reason: 'nobody registered this 
 /** Decides about one device. Pure: the same facts and directory give the same decision. */
 export function decide(device: DecisionInput, rules: DecisionRules): Decision {
   const { mac, hostname, ipv4 } = device;
-  const role = rules.infrastructure.roleOf(mac, ipv4);
+  const role = rules.equipment.roleOf(mac, ipv4);
   if (role !== null) return { kind: 'ignored', reason: `this is ${role}`, hint: null, owner: null };
   const ignored = ignoredBecause(rules.ignore, { mac, vendor: vendorOf(mac), hostname });
   if (ignored !== null) return { kind: 'ignored', reason: ignored, hint: null, owner: null };

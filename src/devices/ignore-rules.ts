@@ -1,5 +1,5 @@
 // Which devices are equipment and never visitors: rules by MAC or prefix, by vendor and by host name.
-import { type MacAddress, macDigits, parseMac } from './mac-address.js';
+import { type MacAddress, macDigits, parseMac } from '../addresses/mac-address.js';
 
 interface MacRule {
   /** Lower-case digits every ignored address starts with: 2 to 12 of them. */

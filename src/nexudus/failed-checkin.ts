@@ -1,7 +1,7 @@
 // The failed check-in's body, as POST /api/spaces/failedcheckins takes it.
-import { formatMac, type MacAddress } from '../devices/mac-address.js';
-import { wallTime } from '../wall-time.js';
+import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { oneLine } from './one-line.js';
+import { wallTime } from './wall-time.js';
 
 /** The body of POST /api/spaces/failedcheckins, as the API names it. */
 export type FailedCheckin = {

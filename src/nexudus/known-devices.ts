@@ -2,7 +2,7 @@
 // API: GET /api/sys/users, /api/sys/registereddevices, /api/spaces/coworkers.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
-import { isDeviceMac, type MacAddress, parseMac } from '../devices/mac-address.js';
+import { isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
 import { type CallOptions, type NexudusClient, NexudusError } from './client.js';
 import { macsIn } from './macs-in-text.js';
 import { type Get, readPages } from './pages.js';

@@ -1,5 +1,5 @@
 // MAC addresses in text that people typed: any notation, any separator, rubbish between them.
-import { isDeviceMac, type MacAddress, parseMac } from '../devices/mac-address.js';
+import { isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
 
 /**
  * A MAC in one of its notations. It must not be part of something longer: no letter or digit touches it, and no further group of hex

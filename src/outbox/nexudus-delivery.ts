@@ -1,7 +1,7 @@
 // Delivery with Nexudus at the other end: how to post, to search, and to ask the directory again.
 import { type DecisionRules, decide } from '../devices/decision.js';
+import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
-import { Infrastructure } from '../devices/infrastructure.js';
 import type { NexudusClient } from '../nexudus/client.js';
 import type { FailedCheckin } from '../nexudus/failed-checkin.js';
 import { findFailedCheckin, postFailedCheckin } from '../nexudus/failed-checkin-records.js';
@@ -9,7 +9,7 @@ import { readPlan } from '../nexudus/plan.js';
 import { createDelivery, type DeliveryEdges, type Recheck } from './delivery.js';
 import type { Deliver, OutboxEntry } from './outbox.js';
 
-const NO_INFRASTRUCTURE = new Infrastructure();
+const NO_EQUIPMENT = new Equipment();
 
 /** One delivery for all entries; it remembers how often in a row the API failed. */
 export function nexudusDelivery(
@@ -37,7 +37,7 @@ export function nexudusDelivery(
     const { directory } = rules;
     return {
       ignore: NO_IGNORE_RULES,
-      infrastructure: NO_INFRASTRUCTURE,
+      equipment: NO_EQUIPMENT,
       reportInactive: checkin.CoworkerId !== undefined,
       directory: {
         loaded: directory.loaded,

@@ -2,7 +2,7 @@
 // later one process may sense and another deliver.
 import { z } from 'zod';
 import type { FailedCheckin } from '../nexudus/failed-checkin.js';
-import type { Awaitable } from '../visits/visit-register.js';
+import type { Awaitable } from '../visits/register/visit-register.js';
 
 /** One failed check-in on its way. */
 export interface OutboxEntry {

@@ -2,7 +2,7 @@
 // Nexudus limits an account and not a location.
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { type MacAddress, macDigits } from '../devices/mac-address.js';
+import { type MacAddress, macDigits } from '../addresses/mac-address.js';
 import type { FailedCheckin } from '../nexudus/failed-checkin.js';
 import {
   type Deliver,

@@ -1,6 +1,7 @@
 // Finds devices that show the same identity while both are here: most likely one person's, or one phone with a new address.
+
+import { type MacAddress, readMac } from '../addresses/mac-address.js';
 import type { Span } from '../decode/sighting.js';
-import { type MacAddress, readMac } from '../devices/mac-address.js';
 import type { Visit } from './visit.js';
 
 /** Names that devices have until their owners give them one: they tie nobody to anybody. */

@@ -1,6 +1,6 @@
 // The open visits by MAC. What every frame of a known device reads and writes lies side by side in one typed array: an object with
 // eight times in it would be nine objects for V8, and with many devices each of them a cache miss.
-import type { MacAddress } from '../devices/mac-address.js';
+import type { MacAddress } from '../addresses/mac-address.js';
 import type { Visit } from './visit.js';
 
 // The columns of a row.

@@ -1,8 +1,8 @@
 // Folds sightings into visits and bursts. Pure and clock-free: time comes in with each call.
-import { formatIpv6 } from '../decode/ip-address.js';
+import { formatIpv6 } from '../addresses/ip-address.js';
+import type { MacAddress } from '../addresses/mac-address.js';
 import type { Protocol, Sighting } from '../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
-import type { MacAddress } from '../devices/mac-address.js';
 import { Kinship } from './kinship.js';
 import { Visit } from './visit.js';
 import { ABSENT, ACTIVE_MS, CLOCK_OFFSET_MS, DUE_MS, FIRST_MS, LAST_MS, SIGHTINGS, VisitTable } from './visit-table.js';

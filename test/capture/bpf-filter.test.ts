@@ -4,11 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { formatMac } from '../../src/addresses/mac-address.js';
 import { captureFilter } from '../../src/capture/bpf-filter.js';
 import { readCaptureFile } from '../../src/capture/capture-file.js';
 import { decodeFrame, type LinkType } from '../../src/decode/frame.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
-import { formatMac } from '../../src/devices/mac-address.js';
 import { corpus, type Seed } from '../decode/corpus.js';
 import {
   ARP,

@@ -2,10 +2,10 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
-import { DirectorySnapshot } from '../../src/devices/directory-snapshot.js';
+import { DirectorySnapshot } from '../../src/devices/directory/directory-snapshot.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { RedisOutbox } from '../../src/outbox/redis-outbox.js';
-import { visitId } from '../../src/visits/visit-register.js';
+import { visitId } from '../../src/visits/register/visit-register.js';
 import { entryFor } from '../outbox/entries.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { cli } from './cli.js';

@@ -1,8 +1,9 @@
 // Decodes one frame and shows the outcome in plain values, which tests can compare and print.
+
+import { formatIpv4, formatIpv6 } from '../../src/addresses/ip-address.js';
+import { formatMac } from '../../src/addresses/mac-address.js';
 import { decodeFrame, type LinkType } from '../../src/decode/frame.js';
-import { formatIpv4, formatIpv6 } from '../../src/decode/ip-address.js';
 import { Announcement, Sighting, type Span, type Verdict } from '../../src/decode/sighting.js';
-import { formatMac } from '../../src/devices/mac-address.js';
 
 const sighting = new Sighting();
 const announcement = new Announcement();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { formatMac, isDeviceMac, readMac } from '../../src/addresses/mac-address.js';
 import { decodeFrame, type LinkType } from '../../src/decode/frame.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
-import { formatMac, isDeviceMac, readMac } from '../../src/devices/mac-address.js';
 import { corpus } from './corpus.js';
 import { decoded } from './decoded.js';
 import {

@@ -1,8 +1,9 @@
 // Bends frames at random and looks for what no decoder may do. Shared by the mutation tests and by `npm run fuzz`.
+
+import { isDeviceMac } from '../../src/addresses/mac-address.js';
 import { decodeFrame, type LinkType } from '../../src/decode/frame.js';
 import { Announcement, Sighting, type Verdict } from '../../src/decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText } from '../../src/decode/text.js';
-import { isDeviceMac } from '../../src/devices/mac-address.js';
 import type { Seed } from './corpus.js';
 
 const ROOM = 4096;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { type DecisionRules, decide } from '../../src/devices/decision.js';
-import { Directory } from '../../src/devices/directory.js';
+import { Directory } from '../../src/devices/directory/directory.js';
+import { Equipment } from '../../src/devices/equipment.js';
 import { NO_IGNORE_RULES, withRules } from '../../src/devices/ignore-rules.js';
-import { Infrastructure } from '../../src/devices/infrastructure.js';
 
 const phone = { mac: 0xda2233445566, hostname: 'Annas-iPhone', ipv4: 0x0a4d0064 };
 
@@ -11,7 +11,7 @@ function rules(changes: Partial<DecisionRules> = {}): DecisionRules {
   directory.loaded = true;
   return {
     ignore: NO_IGNORE_RULES,
-    infrastructure: new Infrastructure(),
+    equipment: new Equipment(),
     directory,
     reportInactive: false,
     ...changes,
@@ -78,19 +78,19 @@ test('as long as no directory was loaded an unknown device is pending, but an ig
 });
 
 test('equipment that announces itself is ignored, by address or by MAC, and the reason says what it is', () => {
-  const infrastructure = new Infrastructure([0x020000000001]);
-  infrastructure.learn({
+  const equipment = new Equipment([0x020000000001]);
+  equipment.learn({
     dhcpServerMac: 0x3c22fb000009,
     dhcpServerIp: 0,
     routerIp: phone.ipv4,
     routerMac: 0,
     relayMac: 0,
   });
-  expect(decide(phone, rules({ infrastructure })).reason).toBe('this is the router that DHCP announces');
-  expect(decide({ ...phone, mac: 0x3c22fb000009, ipv4: 0 }, rules({ infrastructure })).reason).toBe(
+  expect(decide(phone, rules({ equipment })).reason).toBe('this is the router that DHCP announces');
+  expect(decide({ ...phone, mac: 0x3c22fb000009, ipv4: 0 }, rules({ equipment })).reason).toBe(
     'this is the DHCP server',
   );
-  expect(decide({ ...phone, mac: 0x020000000001, ipv4: 0 }, rules({ infrastructure })).reason).toBe(
+  expect(decide({ ...phone, mac: 0x020000000001, ipv4: 0 }, rules({ equipment })).reason).toBe(
     'this is the sensor itself',
   );
 });
@@ -108,35 +108,35 @@ test.each([
 });
 
 test('a flood of announcements cannot fill the memory, nor turn every visitor into equipment', () => {
-  const infrastructure = new Infrastructure();
+  const equipment = new Equipment();
   for (let i = 1; i <= 10_000; i++)
-    infrastructure.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0, relayMac: 0 });
-  expect(infrastructure.roleOf(9_999, 9_999)).toBeNull();
+    equipment.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0, relayMac: 0 });
+  expect(equipment.roleOf(9_999, 9_999)).toBeNull();
 });
 
 test('an IP address that announcements have left out for a day is no equipment any more; the own gateway always is', () => {
   const [gateway, former, router] = [0x0a000001, 0x0a000002, 0x0a000003];
   const announced = { dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerMac: 0, relayMac: 0 };
   const hour = 3_600_000;
-  const infrastructure = new Infrastructure();
-  infrastructure.addGateway(gateway);
-  infrastructure.learn({ ...announced, routerIp: former }, 0);
-  infrastructure.learn({ ...announced, routerIp: former }, hour);
-  infrastructure.learn({ ...announced, routerIp: router }, 25 * hour);
-  expect(infrastructure.roleOf(1, former)).toBe('the router that DHCP announces');
-  infrastructure.learn({ ...announced, routerIp: router }, 25 * hour + 1);
-  expect(infrastructure.roleOf(1, former)).toBeNull();
-  expect(infrastructure.roleOf(1, router)).toBe('the router that DHCP announces');
-  expect(infrastructure.roleOf(1, gateway)).toBe('the router');
-  expect(infrastructure.roleOf(0x3c22fb000009, 0)).toBe('the DHCP server');
+  const equipment = new Equipment();
+  equipment.addGateway(gateway);
+  equipment.learn({ ...announced, routerIp: former }, 0);
+  equipment.learn({ ...announced, routerIp: former }, hour);
+  equipment.learn({ ...announced, routerIp: router }, 25 * hour);
+  expect(equipment.roleOf(1, former)).toBe('the router that DHCP announces');
+  equipment.learn({ ...announced, routerIp: router }, 25 * hour + 1);
+  expect(equipment.roleOf(1, former)).toBeNull();
+  expect(equipment.roleOf(1, router)).toBe('the router that DHCP announces');
+  expect(equipment.roleOf(1, gateway)).toBe('the router');
+  expect(equipment.roleOf(0x3c22fb000009, 0)).toBe('the DHCP server');
 });
 
 test('a network on which nothing was announced for a while still knows its router', () => {
-  const infrastructure = new Infrastructure();
+  const equipment = new Equipment();
   const announcement = { dhcpServerMac: 0, dhcpServerIp: 0x0a000001, routerIp: 0x0a000001, routerMac: 0, relayMac: 0 };
-  infrastructure.learn(announcement, 0);
-  infrastructure.learn({ ...announcement, dhcpServerIp: 0, routerIp: 0x0a000002 }, 1e9);
-  expect(infrastructure.roleOf(1, 0x0a000001)).toBe('the DHCP server');
-  infrastructure.learn(announcement, 2e9);
-  expect(infrastructure.roleOf(1, 0x0a000001)).toBe('the DHCP server');
+  equipment.learn(announcement, 0);
+  equipment.learn({ ...announcement, dhcpServerIp: 0, routerIp: 0x0a000002 }, 1e9);
+  expect(equipment.roleOf(1, 0x0a000001)).toBe('the DHCP server');
+  equipment.learn(announcement, 2e9);
+  expect(equipment.roleOf(1, 0x0a000001)).toBe('the DHCP server');
 });

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
-import { parseMac } from '../../src/devices/mac-address.js';
+import { parseMac } from '../../src/addresses/mac-address.js';
 import { isRandomised, vendorOf } from '../../src/devices/vendor.js';
 
 const mac = (text: string) => parseMac(text) ?? 0;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
-import { parseMac } from '../../src/devices/mac-address.js';
+import { parseMac } from '../../src/addresses/mac-address.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
 import { type CheckinReport, failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { findFailedCheckin, postFailedCheckin } from '../../src/nexudus/failed-checkin-records.js';

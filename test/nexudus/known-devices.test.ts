@@ -1,7 +1,7 @@
 // Reading the known devices from the sandbox, in its honest and in its reticent moods.
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
-import { formatMac, type MacAddress } from '../../src/devices/mac-address.js';
+import { formatMac, type MacAddress } from '../../src/addresses/mac-address.js';
 import { createNexudusClient, type NexudusClient, NexudusError } from '../../src/nexudus/client.js';
 import {
   type FullReads,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatMac, isDeviceMac, macDigits } from '../../src/devices/mac-address.js';
+import { formatMac, isDeviceMac, macDigits } from '../../src/addresses/mac-address.js';
 import { macsIn } from '../../src/nexudus/macs-in-text.js';
 
 const found = (text: string) => macsIn(text).map(formatMac);

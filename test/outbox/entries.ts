@@ -1,10 +1,10 @@
 // What tests of the outbox put into it, and how they log in to the sandbox.
-import { Directory, type DirectoryView } from '../../src/devices/directory.js';
+import { Directory, type DirectoryView } from '../../src/devices/directory/directory.js';
+import { Equipment } from '../../src/devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
-import { Infrastructure } from '../../src/devices/infrastructure.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import type { OutboxEntry } from '../../src/outbox/outbox.js';
-import { visitId } from '../../src/visits/visit-register.js';
+import { visitId } from '../../src/visits/register/visit-register.js';
 
 const START = Date.parse('2026-03-02T09:00:00Z');
 
@@ -50,7 +50,7 @@ export function rulesOf<View extends DirectoryView>(directory: View) {
   return {
     businessId: 77,
     ignore: NO_IGNORE_RULES,
-    infrastructure: new Infrastructure(),
+    equipment: new Equipment(),
     directory,
     reportInactive: false,
   };

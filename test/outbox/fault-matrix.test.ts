@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Fault } from '../../scripts/nexudus-sandbox/faults.js';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
-import type { Directory } from '../../src/devices/directory.js';
+import type { Directory } from '../../src/devices/directory/directory.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';

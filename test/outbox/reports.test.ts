@@ -2,14 +2,14 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import type { FrameHandler, FrameSource } from '../../src/capture/frame-source.js';
-import type { Directory } from '../../src/devices/directory.js';
-import { runMonitor } from '../../src/monitor.js';
+import type { Directory } from '../../src/devices/directory/directory.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
 import { claimInMemory } from '../../src/outbox/daily-limit.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
-import { MemoryVisitRegister } from '../../src/visits/memory-visit-register.js';
+import { runPipeline } from '../../src/pipeline/pipeline.js';
+import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import { ARP, arp, ethernet } from '../decode/frames.js';
 import { until } from '../run-process.js';
 import { emptyDirectory, LOGIN, rulesOf } from './entries.js';
@@ -65,7 +65,7 @@ async function run(frames: readonly { mac: string; atMs: number }[], options: Op
   const { reportInactive = false, reportAgainAfterMs = 0, perDay = 1_000, directory = emptyDirectory() } = options;
   const rules = { ...rulesOf(directory), reportInactive };
   const outbox = new MemoryOutbox({ spacingMs: 1 });
-  const monitor = runMonitor(
+  const monitor = runPipeline(
     { ...rules, gapMs: 15 * MINUTE, settleMs: 3_000, reportAgainAfterMs, timeZone: 'Europe/Madrid' },
     {
       ...rules,

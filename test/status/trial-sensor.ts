@@ -1,29 +1,29 @@
 // A whole sensor in the test's process, with its status server: only its frames are handed to it.
 import { pino } from 'pino';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { parseMac } from '../../src/addresses/mac-address.js';
 import type { InterfaceState } from '../../src/capture/interface-watch.js';
-import { Directory } from '../../src/devices/directory.js';
+import { Directory } from '../../src/devices/directory/directory.js';
+import { Equipment } from '../../src/devices/equipment.js';
 import { parseIgnoreRules } from '../../src/devices/ignore-rules.js';
-import { Infrastructure } from '../../src/devices/infrastructure.js';
-import { parseMac } from '../../src/devices/mac-address.js';
-import { type Monitor, type MonitorSettings, runMonitor } from '../../src/monitor.js';
 import { createNexudusClient } from '../../src/nexudus/client.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { OutboxEntry, Outcome } from '../../src/outbox/outbox.js';
+import { OutboxWatch } from '../../src/outbox/outbox-watch.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
-import { connectRedis } from '../../src/redis-connection.js';
-import { Arrivals } from '../../src/status/arrivals.js';
-import { Metrics } from '../../src/status/metrics.js';
-import { NexudusWatch } from '../../src/status/nexudus-watch.js';
-import { OutboxWatch } from '../../src/status/outbox-watch.js';
-import { ReportStates } from '../../src/status/report-state.js';
-import type { Sensor } from '../../src/status/sensor-status.js';
-import { serveStatus } from '../../src/status/serve-status.js';
-import type { StatusServer } from '../../src/status/server.js';
+import { type Monitor, type PipelineSettings, runPipeline } from '../../src/pipeline/pipeline.js';
+import { connectRedis } from '../../src/sensor/redis-connection.js';
+import { Arrivals } from '../../src/status/facts/arrivals.js';
+import { Metrics } from '../../src/status/facts/metrics.js';
+import { NexudusWatch } from '../../src/status/facts/nexudus-watch.js';
+import { ReportStates } from '../../src/status/facts/report-state.js';
+import type { Sensor } from '../../src/status/facts/sensor-facts.js';
+import { serveStatus } from '../../src/status/http/serve-status.js';
+import type { StatusServer } from '../../src/status/http/server.js';
 import { FloodGuard } from '../../src/visits/flood-guard.js';
-import { MemoryVisitRegister } from '../../src/visits/memory-visit-register.js';
-import { RedisVisitRegister } from '../../src/visits/redis-visit-register.js';
+import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
+import { RedisVisitRegister } from '../../src/visits/register/redis-visit-register.js';
 import { ARP, arp, ascii, dhcp, ethernet, IPV4, ipv4, option, REQUEST, udp } from '../decode/frames.js';
 import { HandFedSource } from '../hand-fed-source.js';
 import type { RedisServer } from '../redis-server.js';
@@ -129,7 +129,7 @@ export class TrialSensor {
 
   private async run(): Promise<void> {
     const { redis, token = null, timeZone = null, host = '127.0.0.1', ignoreHostnames = [] } = this.options;
-    const settings: MonitorSettings = {
+    const settings: PipelineSettings = {
       businessId: BUSINESS_ID,
       gapMs: GAP_MS,
       settleMs: 20,
@@ -138,7 +138,7 @@ export class TrialSensor {
       reportInactive: false,
       timeZone,
     };
-    const infrastructure = new Infrastructure();
+    const equipment = new Equipment();
     const reports = new ReportStates({ businessId: BUSINESS_ID, retentionMs: RETENTION_MS, isDryRun: false });
     const arrivals = new Arrivals(timeZone);
     const nexudus = new NexudusWatch();
@@ -147,15 +147,15 @@ export class TrialSensor {
       auth: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
       observer: { onCall: (method, failure) => nexudus.onCall(method, failure), onAnswer: () => {} },
     });
-    const deliver = nexudusDelivery(client, { ...settings, directory: this.directory, infrastructure });
+    const deliver = nexudusDelivery(client, { ...settings, directory: this.directory, equipment });
     const onOutcome = (entry: OutboxEntry, outcome: Outcome) => reports.onOutcome(entry, outcome);
     const store = redis === undefined ? this.inMemory() : this.inRedis(redis);
     const guard = new FloodGuard(60_000);
-    const monitor = runMonitor(settings, {
+    const monitor = runPipeline(settings, {
       source: this.source,
       time: { kind: 'live', steadyMs: () => performance.now(), guard },
       directory: this.directory,
-      infrastructure,
+      equipment,
       register: store.register,
       outbox: store.outbox,
       listener: {

@@ -1,7 +1,7 @@
 // Who is tied to whom: one phone with a new address, most likely.
 import { expect, test } from 'vitest';
+import { macDigits } from '../../src/addresses/mac-address.js';
 import { Sighting, type Span } from '../../src/decode/sighting.js';
-import { macDigits } from '../../src/devices/mac-address.js';
 import type { Kin, Visit } from '../../src/visits/visit.js';
 import { VisitTracker } from '../../src/visits/visit-tracker.js';
 

@@ -1,0 +1,94 @@
+// The story of one device in a replay: what was seen of it, how bursts were folded, what decided, what was posted.
+import { formatIpv4, formatIpv6 } from '../../addresses/ip-address.js';
+import { formatMac, type MacAddress } from '../../addresses/mac-address.js';
+import type { Sighting } from '../../decode/sighting.js';
+import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../../decode/text.js';
+import { isRandomised, vendorOf } from '../../devices/vendor.js';
+import type { PipelineListener, VisitRecord } from '../../pipeline/pipeline.js';
+import { countWords } from '../../presenters/count-words.js';
+import { visitJson } from '../../presenters/visit-json.js';
+import type { Visit } from '../../visits/visit.js';
+
+/** A story that is longer than this is told up to here. */
+const MOST_LINES = 5_000;
+const NAMES: Readonly<Record<Sighting['via'], string>> = { arp: 'ARP', dhcp: 'DHCP', ndp: 'NDP', dhcpv6: 'DHCPv6' };
+
+export class Story implements PipelineListener {
+  private readonly lines: string[] = [];
+  private left = 0;
+  private sinceNews = 0;
+  private latestMs = 0;
+
+  constructor(private readonly mac: MacAddress) {}
+
+  onSighting(sighting: Readonly<Sighting>, eventMs: number): void {
+    if (sighting.mac !== this.mac) return;
+    this.latestMs = eventMs;
+    this.sinceNews++;
+    this.tell(eventMs, `seen by ${NAMES[sighting.via]}${factsOf(sighting)}`);
+  }
+
+  onNews(visit: Visit): void {
+    if (visit.mac !== this.mac) return;
+    const many = this.sinceNews === 1 ? 'one sighting' : `${this.sinceNews} sightings folded into one`;
+    const isFirst = this.sinceNews === visit.sightings;
+    this.tell(this.latestMs, isFirst ? `  -> the burst has settled: ${many}` : `  -> still here: ${many}`);
+    this.sinceNews = 0;
+  }
+
+  onDecision({ visit, decision, settlement, startMs }: VisitRecord): void {
+    if (visit.mac !== this.mac || decision === null) return;
+    const start = startMs === null ? '' : ` (visit of ${clock(startMs)})`;
+    this.tell(this.latestMs, `  -> decision: ${decision.kind}, ${decision.reason}${start}`);
+    if (decision.hint !== null) this.tell(this.latestMs, `     ${decision.hint}`);
+    if (settlement === 'spaced')
+      this.tell(this.latestMs, '     reported a short while ago (REPORT_AGAIN_AFTER): not reported again');
+  }
+
+  onEnded({ visit }: VisitRecord): void {
+    if (visit.mac === this.mac)
+      this.tell(visit.lastMs, `visit over: last seen here, ${countWords(visit.sightings, 'sighting')} in all`);
+  }
+
+  /** The story as text. `reports` are the finished visits of all devices, `posted` says whether check-ins were really posted. */
+  told(reports: readonly VisitRecord[], posted: boolean): string {
+    const mine = reports.filter(({ visit }) => visit.mac === this.mac);
+    const kind = isRandomised(this.mac) ? 'a private (randomised) address' : (vendorOf(this.mac) ?? 'unknown vendor');
+    const seen = mine.length === 0 ? 'not seen' : countWords(mine.length, 'visit');
+    const head = `${formatMac(this.mac)}, ${kind}: ${seen}`;
+    const more = this.left === 0 ? [] : [`... and ${countWords(this.left, 'line')} more`];
+    const ends = mine.map((report) => {
+      const { firstSeen, lastSeen, decision, reason, failedCheckin } = visitJson(report);
+      const verb = posted ? 'posted' : 'would be posted';
+      const body = failedCheckin === null ? 'nothing is posted' : `${verb}: ${JSON.stringify(failedCheckin)}`;
+      return `${firstSeen} to ${lastSeen}: ${decision}, ${reason}\n  ${body}`;
+    });
+    return [head, '', ...this.lines, ...more, '', ...ends].join('\n').trimEnd();
+  }
+
+  private tell(eventMs: number, text: string): void {
+    if (this.lines.length >= MOST_LINES) this.left++;
+    else this.lines.push(`${clock(eventMs)}  ${text}`);
+  }
+}
+
+function clock(eventMs: number): string {
+  return new Date(eventMs).toISOString().replace('T', ' ').slice(0, 23);
+}
+
+function factsOf(sighting: Readonly<Sighting>): string {
+  const { ipv4, ipv6, vlan, forwarded } = sighting;
+  const facts = [
+    ipv4 === 0 ? null : formatIpv4(ipv4),
+    ipv6.length === 0 ? null : formatIpv6(ipv6.bytes, ipv6.start),
+    label('host name', safeText(sighting.hostname, HOSTNAME_LENGTH)),
+    label('vendor class', safeText(sighting.vendorClass, VENDOR_CLASS_LENGTH)),
+    vlan === 0 ? null : `VLAN ${vlan}`,
+    forwarded ? 'through another station' : null,
+  ].filter((fact) => fact !== null);
+  return facts.length === 0 ? '' : `: ${facts.join(', ')}`;
+}
+
+function label(name: string, value: string | null): string | null {
+  return value === null ? null : `${name} ${value}`;
+}

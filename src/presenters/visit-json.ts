@@ -1,0 +1,52 @@
+// A visit as JSON: what `replay --json` prints and the status API answers.
+import { formatIpv4 } from '../addresses/ip-address.js';
+import { formatMac } from '../addresses/mac-address.js';
+import type { DecisionKind } from '../devices/decision.js';
+import { isRandomised, vendorOf } from '../devices/vendor.js';
+import type { FailedCheckin } from '../nexudus/failed-checkin.js';
+import type { VisitRecord } from '../pipeline/pipeline.js';
+
+export interface VisitJson {
+  readonly type: 'visit';
+  readonly mac: string;
+  readonly vendor: string | null;
+  readonly randomised: boolean;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly sightings: number;
+  readonly via: readonly string[];
+  readonly ips: readonly string[];
+  readonly hostname: string | null;
+  readonly vendorClass: string | null;
+  readonly vlan: number | null;
+  readonly decision: DecisionKind;
+  readonly reason: string;
+  readonly coworker: { readonly id: number | null; readonly name: string } | null;
+  readonly failedCheckin: FailedCheckin | null;
+}
+
+export function visitJson(report: VisitRecord): VisitJson {
+  const { visit, decision, startMs, checkin } = report;
+  const owner = decision?.owner ?? null;
+  const spaced = report.settlement === 'spaced' ? '; reported a short while ago (REPORT_AGAIN_AFTER)' : '';
+  return {
+    type: 'visit',
+    mac: formatMac(visit.mac),
+    vendor: vendorOf(visit.mac),
+    randomised: isRandomised(visit.mac),
+    firstSeen: new Date(startMs ?? visit.firstMs).toISOString(),
+    lastSeen: new Date(visit.lastMs).toISOString(),
+    sightings: visit.sightings,
+    via: [...visit.via].sort(),
+    ips: [...visit.ipv4s.map(formatIpv4), ...visit.ipv6s],
+    hostname: visit.hostname,
+    vendorClass: visit.vendorClass,
+    vlan: visit.vlan,
+    decision: decision?.kind ?? 'pending',
+    reason:
+      [decision?.reason ?? 'not decided yet', decision?.hint ?? null].filter((part) => part !== null).join('; ') +
+      spaced,
+    coworker: owner === null ? null : { id: owner.kind === 'coworker' ? owner.id : null, name: owner.name },
+    failedCheckin: checkin,
+  };
+}

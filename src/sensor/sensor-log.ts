@@ -1,0 +1,168 @@
+// What the monitor says: one line a decision, one a delivery, one a change of an interface; troubles at most once a minute.
+import type { InterfaceState } from '../capture/interface-watch.js';
+import type { Config } from '../config/read.js';
+import { vendorOf } from '../devices/vendor.js';
+import type { OutboxEntry, Outcome } from '../outbox/outbox.js';
+import type { FrameCounts, PipelineListener, VisitRecord } from '../pipeline/pipeline.js';
+import type { FloodGuard } from '../visits/flood-guard.js';
+import { type Logger, type MacForLog, macForLog, textForLog } from './log.js';
+import { redisTrouble } from './redis-connection.js';
+
+const TROUBLE_EVERY_MS = 60_000;
+const LOOK_AT_FLOOD_EVERY_MS = 1_000;
+
+export class SensorLog implements PipelineListener {
+  private readonly visits: Logger;
+  private readonly outbox: Logger;
+  private readonly capture: Logger;
+  private readonly mac: MacForLog;
+  private readonly troubleMs = new Map<string, number>();
+  private floodTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    log: Logger,
+    private readonly logMacs: Config['logMacs'],
+  ) {
+    this.visits = log.child({ stage: 'visits' });
+    this.outbox = log.child({ stage: 'outbox' });
+    this.capture = log.child({ stage: 'capture' });
+    this.mac = macForLog(logMacs);
+  }
+
+  onDecision({ visit, decision, settlement }: VisitRecord): void {
+    const mac = this.mac(visit.mac);
+    const owner = decision?.owner ?? null;
+    // Names of people stay out of the log; their number in Nexudus tells staff enough.
+    const reason =
+      owner === null ? decision?.reason : owner.kind === 'local' ? 'in the local list' : 'registered in Nexudus';
+    const coworker = owner?.kind === 'coworker' ? { coworker: owner.id } : {};
+    this.visits.info(
+      { mac, vendor: vendorOf(visit.mac), decision: decision?.kind, settlement, reason, ...coworker },
+      'visit',
+    );
+    this.visits.debug(
+      { mac, hostname: visit.hostname, ips: visit.ipv4s.length, via: visit.via, vlan: visit.vlan },
+      'what the device showed',
+    );
+  }
+
+  onEnded({ visit, decision }: VisitRecord): void {
+    this.visits.debug({ mac: this.mac(visit.mac), decision: decision?.kind, sightings: visit.sightings }, 'visit over');
+  }
+
+  onTrouble(error: unknown): void {
+    const cause = redisTrouble(error instanceof Error ? error.message : String(error));
+    if (this.isNews('keeping'))
+      this.visits.warn({ cause: this.text(cause) }, 'visits cannot be kept; they wait in memory and are tried again');
+  }
+
+  onGivenUp({ visit }: VisitRecord): void {
+    if (this.isNews('given-up'))
+      this.visits.error({ mac: this.mac(visit.mac) }, 'too many visits wait: the oldest are given up');
+  }
+
+  onMalformed({ malformed, malformedBy }: FrameCounts): void {
+    if (!this.isNews('malformed')) return;
+    this.capture.warn(
+      { malformed, by: Object.fromEntries(malformedBy) },
+      'frames that cannot be decoded are left out (numbers since the start)',
+    );
+  }
+
+  /** Called for every frame of a flood: says so once a minute, and once when it is over. */
+  onHeldBack(guard: FloodGuard): void {
+    if (this.isNews('flood')) {
+      this.visits.warn(
+        { refused: guard.refused },
+        guard.isOutboxFull
+          ? 'the outbox is full: new devices are not reported until it is shorter'
+          : 'suspected flood: too many new devices at once; known devices and open visits go on, further new ones are not reported',
+      );
+    }
+    this.floodTimer ??= setInterval(() => {
+      if (guard.isHoldingBack(performance.now())) return;
+      clearInterval(this.floodTimer);
+      this.floodTimer = undefined;
+      this.visits.info({ refused: guard.refused }, 'the flood is over: new devices are reported again');
+    }, LOOK_AT_FLOOD_EVERY_MS).unref();
+  }
+
+  onDryRun({ mac, checkin }: OutboxEntry): void {
+    this.outbox.info(
+      { mac: this.mac(mac), vendor: vendorOf(mac), attempt: checkin.CheckinAttemptTime },
+      'dry run: this failed check-in would be posted',
+    );
+  }
+
+  onOutcome({ mac, checkin }: OutboxEntry, outcome: Outcome): void {
+    const about = { mac: this.mac(mac), attempt: checkin.CheckinAttemptTime };
+    switch (outcome.kind) {
+      case 'posted':
+        this.outbox.info({ ...about, record: outcome.recordId }, 'failed check-in posted');
+        break;
+      case 'found':
+        this.outbox.info({ ...about, record: outcome.recordId }, 'failed check-in had been posted before');
+        break;
+      case 'not-needed':
+        this.outbox.info(about, 'failed check-in not needed any more');
+        break;
+      case 'pause':
+        if (this.isNews(outcome.reason)) {
+          this.outbox.warn({ cause: this.text(outcome.reason), waitMs: outcome.ms }, 'delivery waits; nothing is lost');
+        }
+        break;
+      case 'put-back':
+        this.outbox.warn(
+          { ...about, cause: this.text(outcome.reason) },
+          'failed check-in put back, the next one goes ahead',
+        );
+        break;
+      case 'refused':
+        this.outbox.error(
+          { ...about, cause: this.text(outcome.reason) },
+          'Nexudus refuses this failed check-in; it is kept as failed',
+        );
+        break;
+    }
+  }
+
+  onInterface({ name, state, reason }: Readonly<InterfaceState>, before: InterfaceState['state'] | null): void {
+    const about = { interface: name };
+    if (state !== 'capturing') this.capture.warn(about, `${name}: ${reason ?? state}`);
+    else
+      this.capture.info(
+        about,
+        before === null ? `listening on ${name}` : `listening on ${name} again (was: ${before})`,
+      );
+  }
+
+  onSilence({ name, isSilent, reopened }: Readonly<InterfaceState>): void {
+    const about = { interface: name, reopened };
+    if (isSilent) {
+      this.capture.warn(
+        about,
+        `${name}: no frame for longer than SILENCE_ALARM although the link is up. A mirror port or a cable may be dead`,
+      );
+    } else this.capture.info(about, `${name}: frames arrive again`);
+  }
+
+  onLoss({ name, droppedByKernel, droppedByInterface, brokenOff }: Readonly<InterfaceState>): void {
+    if (!this.isNews(`loss on ${name}`)) return;
+    this.capture.warn(
+      { interface: name, droppedByKernel, droppedByInterface, brokenOff },
+      `${name}: frames were lost, more arrive than this machine can take (numbers since the start)`,
+    );
+  }
+
+  private text(text: string): string {
+    return textForLog(text, this.logMacs);
+  }
+
+  private isNews(kind: string): boolean {
+    const now = performance.now();
+    if (now - (this.troubleMs.get(kind) ?? Number.NEGATIVE_INFINITY) < TROUBLE_EVERY_MS) return false;
+    if (this.troubleMs.size > 100) this.troubleMs.clear();
+    this.troubleMs.set(kind, now);
+    return true;
+  }
+}

@@ -1,0 +1,101 @@
+// Where the monitor keeps visits and failed check-ins: in Redis, or in memory for trials and dry runs.
+import type { Redis } from 'ioredis';
+import type { MacAddress } from '../addresses/mac-address.js';
+import type { Config } from '../config/read.js';
+import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
+import { MemoryOutbox } from '../outbox/memory-outbox.js';
+import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
+import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
+import { MemoryVisitRegister } from '../visits/register/memory-visit-register.js';
+import { RedisVisitRegister } from '../visits/register/redis-visit-register.js';
+import type { VisitRegister } from '../visits/register/visit-register.js';
+import { type Closing, within } from './closing.js';
+import { onForget } from './forget-channel.js';
+import { type Logger, textForLog } from './log.js';
+import { connectRedis } from './redis-connection.js';
+
+const REDIS_READY_WITHIN_MS = 5_000;
+const LONGEST_BETWEEN_CLEANINGS_MS = 3_600_000;
+
+export interface Store {
+  /** For what else is kept; null when everything lives in memory. */
+  readonly redis: Redis | null;
+  readonly register: VisitRegister;
+  readonly outbox: Outbox;
+  readonly claimPost: ClaimPost;
+  /** Calls back for each device that `wifi-monitor forget` names. */
+  onForget(forget: (mac: MacAddress) => void): void;
+  startDelivery(deliver: Deliver, onOutcome: (entry: OutboxEntry, outcome: Outcome) => void): Deliverer;
+}
+
+/** Where visits and failed check-ins are kept. A dry run never touches what a real one keeps. */
+export async function openStore(config: Config, businessId: number, log: Logger, closing: Closing): Promise<Store> {
+  const spacingMs = 60_000 / config.postsPerMinute;
+  if (config.redisUrl === null || config.dryRun) {
+    if (!config.dryRun)
+      log.warn('REDIS_URL is not set: visits and failed check-ins are forgotten when the monitor ends');
+    const outbox = new MemoryOutbox({ spacingMs });
+    return {
+      redis: null,
+      register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
+      outbox,
+      claimPost: claimInMemory(config.postsPerDay),
+      onForget: () => {},
+      startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
+    };
+  }
+  const redisLog = log.child({ stage: 'redis' });
+  const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
+  const deliveryRedis = connectRedis(config.redisUrl, 'delivering', redisLog);
+  closing.add(() => {
+    redis.disconnect();
+    deliveryRedis.disconnect();
+  });
+  await ready(redis);
+  const register = new RedisVisitRegister(redis, {
+    businessId,
+    gapMs: config.visitGapMs,
+    retentionMs: config.retentionMs,
+  });
+  const outbox = new RedisOutbox(deliveryRedis, { retentionMs: config.retentionMs });
+  closing.add(() => within(1_000, outbox.close()));
+  // What is older than the retention outlives it by a twenty-fourth at most.
+  const clean = setInterval(
+    () => void outbox.clean(config.retentionMs).catch(() => {}),
+    Math.min(LONGEST_BETWEEN_CLEANINGS_MS, config.retentionMs / 24),
+  );
+  closing.add(() => clearInterval(clean));
+  return {
+    redis,
+    register,
+    outbox,
+    claimPost: claimInRedis(redis, config.postsPerDay),
+    onForget(forget) {
+      // A connection that subscribes can do nothing else. The one that it doubles says when Redis is away.
+      const subscriber = deliveryRedis.duplicate();
+      subscriber.on('error', () => {});
+      closing.add(() => subscriber.disconnect());
+      onForget(subscriber, forget);
+    },
+    startDelivery: (deliver, onOutcome) =>
+      startRedisDelivery(deliveryRedis, outbox, deliver, {
+        spacingMs,
+        onOutcome,
+        // BullMQ names the entry in its messages, and with it the device.
+        onError: (error) =>
+          redisLog.debug({ cause: textForLog(error.message, config.logMacs) }, 'delivery met an error of Redis'),
+      }),
+  };
+}
+
+/** Waits a little for Redis; when it is away the monitor starts all the same. */
+async function ready(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return;
+  let stop = () => {};
+  const isReady = new Promise<void>((resolve) => {
+    stop = () => resolve();
+    redis.once('ready', stop);
+  });
+  await within(REDIS_READY_WITHIN_MS, isReady);
+  redis.off('ready', stop);
+}

@@ -1,0 +1,57 @@
+// How many devices arrived in each hour of today, as the clock on the wall of the location counts hours.
+
+import { wallTime } from '../../nexudus/wall-time.js';
+import type { PipelineListener, VisitRecord } from '../../pipeline/pipeline.js';
+
+export interface ArrivalsJson {
+  /** The day, `2025-01-15`. */
+  readonly date: string;
+  /** The hour it is now, 0 to 23. */
+  readonly hour: number;
+  /** One for each hour, from 0 to 23. Equipment (`ignored`) is not counted. */
+  readonly hours: readonly Readonly<HourOfArrivals>[];
+}
+
+interface HourOfArrivals {
+  recognised: number;
+  unrecognised: number;
+}
+
+export class Arrivals implements PipelineListener {
+  private date = '';
+  private hours: HourOfArrivals[] = [];
+
+  /** `timeZone` null: that of this machine. Throws RangeError when it is not an IANA name. */
+  constructor(private readonly timeZone: string | null) {
+    this.turn(Date.now());
+  }
+
+  /** Counts a visit in the hour of its first sighting, once it is decided. */
+  onDecision({ startMs, decision }: Pick<VisitRecord, 'startMs' | 'decision'>): void {
+    if (startMs === null || (decision?.kind !== 'recognised' && decision?.kind !== 'unrecognised')) return;
+    const { date, hour } = this.wallTime(startMs);
+    if (date !== this.turn(Date.now()).date) return;
+    const count = this.hours[hour];
+    if (count !== undefined) count[decision.kind]++;
+  }
+
+  today(): ArrivalsJson {
+    const { date, hour } = this.turn(Date.now());
+    return { date, hour, hours: this.hours };
+  }
+
+  /** Begins a new day when it is one. */
+  private turn(nowMs: number): { date: string; hour: number } {
+    const now = this.wallTime(nowMs);
+    if (now.date !== this.date) {
+      this.date = now.date;
+      this.hours = Array.from({ length: 24 }, () => ({ recognised: 0, unrecognised: 0 }));
+    }
+    return now;
+  }
+
+  private wallTime(atMs: number): { date: string; hour: number } {
+    const [date = '', time = ''] = wallTime(atMs, this.timeZone).split('T');
+    return { date, hour: Number.parseInt(time, 10) };
+  }
+}

@@ -1,0 +1,171 @@
+// How the sensor is doing, in one word and in sentences. Pure: facts in, verdict out.
+//
+// degraded (and HTTP 503, so that any uptime monitor tells a person) means that somebody should look:
+//   - an interface does not capture (missing, down, no link, failed), or was silent for longer than SILENCE_ALARM
+//   - Redis does not answer, or visits wait because they cannot be kept
+//   - the latest read or post was refused or not answered by Nexudus (being asked to slow down is no failure), or the directory was
+//     never read, or not for three refresh periods
+//   - the outbox holds failed check-ins that Nexudus refused, or one that has waited for more than an hour
+//   - new devices are held back: a suspected flood, or a full outbox
+//
+// working is what a supervisor may act on (`wifi-monitor health`, a container's health check): false only when a new
+// process can mend it, that is when every capture fails for a reason of its own. A restart brings back neither Nexudus nor
+// Redis nor a cable, nothing is lost by waiting for them, and the frames of the seconds that it takes are.
+import type { InterfaceState } from '../../capture/interface-watch.js';
+import type { OutboxCounts } from '../../outbox/outbox.js';
+import { countWords } from '../../presenters/count-words.js';
+
+const OLDEST_IN_OUTBOX_MS = 3_600_000;
+const REFRESHES_MISSED = 3;
+
+export interface HealthFacts {
+  readonly version: string;
+  readonly upMs: number;
+  readonly interfaces: readonly Readonly<InterfaceState>[];
+  /** Null without REDIS_URL. */
+  readonly redis: { readonly isReachable: boolean } | null;
+  /** Null without a login. */
+  readonly nexudus: NexudusFacts | null;
+  readonly directory: {
+    readonly loaded: boolean;
+    readonly devices: number;
+    /** Since it was last like Nexudus, ms; null when never, or when only the local list is used. */
+    readonly ageMs: number | null;
+    readonly refreshMs: number;
+  };
+  /** Null when it cannot be asked. */
+  readonly outbox: (OutboxCounts & { readonly oldestAgeMs: number | null }) | null;
+  readonly visits: {
+    readonly open: number;
+    readonly waiting: number;
+    readonly failing: boolean;
+    readonly givenUp: number;
+  };
+  readonly flood: { readonly isHoldingBack: boolean; readonly isOutboxFull: boolean; readonly refused: number };
+  /** Steady time now, to which the interfaces' times belong. */
+  readonly steadyMs: number;
+}
+
+export interface NexudusFacts {
+  readonly lastSuccessAgeMs: number | null;
+  /** Why reading or posting fails now, in words; empty while both work. */
+  readonly failures: readonly string[];
+}
+
+/** What `/healthz` answers. Holds no MAC, no host name, no secret. */
+export interface Health {
+  readonly status: 'ok' | 'degraded';
+  readonly reasons: readonly string[];
+  readonly working: boolean;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly capture: readonly {
+    readonly interface: string;
+    readonly state: InterfaceState['state'];
+    readonly silent: boolean;
+    readonly frames: number;
+    readonly lastFrameAgeSeconds: number | null;
+    readonly droppedByKernel: number;
+    readonly droppedByInterface: number;
+    readonly brokenOff: number;
+    readonly reopened: number;
+  }[];
+  readonly redis: { readonly reachable: boolean } | null;
+  readonly nexudus: { readonly lastSuccessAgeSeconds: number | null; readonly failures: readonly string[] } | null;
+  readonly directory: { readonly loaded: boolean; readonly devices: number; readonly ageSeconds: number | null };
+  readonly outbox: (OutboxCounts & { readonly oldestAgeSeconds: number | null }) | null;
+  readonly visits: { readonly open: number; readonly waiting: number; readonly givenUp: number };
+  readonly flood: { readonly suspected: boolean; readonly refused: number };
+}
+
+export function healthOf(facts: HealthFacts): Health {
+  const { visits, flood, outbox, nexudus, redis, directory } = facts;
+  const reasons = [
+    ...captureReasons(facts),
+    ...storeReasons(facts),
+    ...nexudusReasons(facts),
+    ...outboxReasons(facts),
+    ...floodReasons(facts),
+  ];
+  return {
+    status: reasons.length === 0 ? 'ok' : 'degraded',
+    reasons,
+    working: !facts.interfaces.every(({ state }) => state === 'failed'),
+    version: facts.version,
+    uptimeSeconds: seconds(facts.upMs),
+    capture: facts.interfaces.map((one) => ({
+      interface: one.name,
+      state: one.state,
+      silent: one.isSilent,
+      frames: one.frames,
+      lastFrameAgeSeconds: one.lastFrameMs === null ? null : seconds(facts.steadyMs - one.lastFrameMs),
+      droppedByKernel: one.droppedByKernel,
+      droppedByInterface: one.droppedByInterface,
+      brokenOff: one.brokenOff,
+      reopened: Math.max(0, one.reopened),
+    })),
+    redis: redis === null ? null : { reachable: redis.isReachable },
+    nexudus:
+      nexudus === null
+        ? null
+        : { lastSuccessAgeSeconds: secondsOrNull(nexudus.lastSuccessAgeMs), failures: nexudus.failures },
+    directory: { loaded: directory.loaded, devices: directory.devices, ageSeconds: secondsOrNull(directory.ageMs) },
+    outbox: outbox === null ? null : outboxHealth(outbox),
+    visits: { open: visits.open, waiting: visits.waiting, givenUp: visits.givenUp },
+    flood: { suspected: flood.isHoldingBack, refused: flood.refused },
+  };
+}
+
+function outboxHealth({ oldestAgeMs, ...counts }: NonNullable<HealthFacts['outbox']>): Health['outbox'] {
+  return { ...counts, oldestAgeSeconds: secondsOrNull(oldestAgeMs) };
+}
+
+function* captureReasons({ interfaces, steadyMs }: HealthFacts): Generator<string> {
+  for (const { name, state, reason, isSilent, lastFrameMs, sinceMs } of interfaces) {
+    if (state !== 'capturing') yield `${name}: ${reason ?? state}`;
+    else if (isSilent) {
+      const minutes = Math.floor((steadyMs - Math.max(sinceMs, lastFrameMs ?? 0)) / 60_000);
+      yield `${name}: no frame for ${minutes < 1 ? 'less than a minute' : `${minutes} min`} although the link is up (SILENCE_ALARM)`;
+    }
+  }
+}
+
+function* storeReasons({ redis, outbox, visits }: HealthFacts): Generator<string> {
+  if (redis !== null && (!redis.isReachable || outbox === null)) yield 'Redis does not answer';
+  if (visits.failing)
+    yield `${countWords(visits.waiting, 'visit cannot be kept and waits', 'visits cannot be kept and wait')} in memory`;
+}
+
+function* nexudusReasons({ nexudus, directory }: HealthFacts): Generator<string> {
+  yield* nexudus?.failures ?? [];
+  if (!directory.loaded) yield 'the registered devices have not been read from Nexudus yet: visits stay pending';
+  else if (directory.ageMs !== null && directory.ageMs > REFRESHES_MISSED * directory.refreshMs) {
+    yield `the registered devices were last read from Nexudus ${Math.floor(directory.ageMs / 60_000)} min ago`;
+  }
+}
+
+function* outboxReasons({ outbox }: HealthFacts): Generator<string> {
+  if (outbox === null) return;
+  if (outbox.failed > 0) {
+    const refused = countWords(outbox.failed, 'failed check-in was', 'failed check-ins were');
+    yield `${refused} refused by Nexudus ("wifi-monitor outbox" tells why)`;
+  }
+  if (outbox.oldestAgeMs !== null && outbox.oldestAgeMs > OLDEST_IN_OUTBOX_MS) {
+    yield `a failed check-in has waited for ${Math.floor(outbox.oldestAgeMs / 60_000)} min`;
+  }
+}
+
+function* floodReasons({ flood }: HealthFacts): Generator<string> {
+  if (!flood.isHoldingBack) return;
+  yield flood.isOutboxFull
+    ? 'the outbox is full: new devices are not reported until it is shorter'
+    : 'suspected flood: too many new devices at once, further ones are not reported until the rate is normal again';
+}
+
+function seconds(milliseconds: number): number {
+  return Math.max(0, Math.round(milliseconds / 1_000));
+}
+
+function secondsOrNull(milliseconds: number | null): number | null {
+  return milliseconds === null ? null : seconds(milliseconds);
+}

@@ -1,0 +1,151 @@
+// What the status page and its API show of a running sensor, as JSON.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MacAddress } from '../../addresses/mac-address.js';
+import type { OutboxCounts } from '../../outbox/outbox.js';
+import { RecentAnswer } from '../../outbox/recent-answer.js';
+import type { VisitRecord } from '../../pipeline/pipeline.js';
+import { type OutboxEntryJson, outboxEntryJson } from '../../presenters/outbox-json.js';
+import { type VisitJson, visitJson } from '../../presenters/visit-json.js';
+import { visitId } from '../../visits/register/visit-register.js';
+import type { Visit } from '../../visits/visit.js';
+import type { ArrivalsJson } from './arrivals.js';
+import { type Health, healthOf } from './health.js';
+import type { OutboxListing, ReportJson } from './report-state.js';
+import { factsAbout, type Sensor } from './sensor-facts.js';
+
+/** Listed at most; the counts tell of the rest. */
+const MOST_ENTRIES = 200;
+/** Devices shown at most, some 10 MB of JSON; a flood may have opened more visits. */
+export const MOST_DEVICES = 10_000;
+/** Made in one go; frames wait meanwhile. */
+const BATCH = 500;
+
+export interface DeviceJson extends VisitJson {
+  /** Of the visit, as the outbox knows it; null until it is in the register. */
+  readonly id: string | null;
+  readonly report: ReportJson;
+}
+
+export interface OutboxJson {
+  readonly counts: OutboxCounts;
+  /** When the oldest that is not refused was added. */
+  readonly oldest: string | null;
+  /** Why nothing at all can be delivered at present. */
+  readonly paused: string | null;
+  /** Refused ones first. */
+  readonly entries: readonly OutboxEntryJson[];
+}
+
+export interface StatusJson {
+  readonly health: Health;
+  readonly arrivals: ArrivalsJson;
+  readonly counters: {
+    readonly frames: number;
+    readonly sightings: number;
+    readonly malformed: number;
+  };
+}
+
+export class Overview {
+  private readonly listing: RecentAnswer<OutboxListing>;
+
+  constructor(private readonly sensor: Sensor) {
+    this.listing = new RecentAnswer(async () => {
+      const askedMs = performance.now();
+      const found = await sensor.outbox.list(MOST_ENTRIES);
+      const items = new Map(found.map((item) => [item.id, item]));
+      const before = this.listing.latest?.items ?? items;
+      return { items, before, isComplete: found.length < MOST_ENTRIES, askedMs };
+    });
+  }
+
+  /** Whoever asks for devices gets their states from the listing that is there; this brings it up to date. Never rejects. */
+  async refresh(): Promise<void> {
+    await this.listing.current();
+  }
+
+  async health(): Promise<Health> {
+    return healthOf(await factsAbout(this.sensor));
+  }
+
+  async status(): Promise<StatusJson> {
+    const { frames, sightings, malformed } = this.sensor.monitor.counts;
+    return {
+      health: await this.health(),
+      arrivals: this.sensor.arrivals.today(),
+      counters: { frames, sightings, malformed },
+    };
+  }
+
+  /** Null when the outbox does not answer. */
+  async outbox(): Promise<OutboxJson | null> {
+    const { outboxWatch, reports } = this.sensor;
+    const [look, listing] = await Promise.all([outboxWatch.current(), this.listing.current()]);
+    if (look === null || listing === null) return null;
+    return {
+      counts: look.counts,
+      oldest: look.oldestMs === null ? null : new Date(look.oldestMs).toISOString(),
+      paused: reports.pauseReason,
+      entries: [...listing.items.values()].map((item) => outboxEntryJson({ ...item, reason: reports.reasonOf(item) })),
+    };
+  }
+
+  /** Sends a refused entry, or with null all of them, once more. Answers how many; null when the outbox does not answer. */
+  async retry(id: string | null): Promise<number | null> {
+    const answer = await new RecentAnswer(() => this.sensor.outbox.retry(id)).current();
+    this.listing.outdate();
+    this.sensor.outboxWatch.outdate();
+    return answer;
+  }
+
+  /** The open visits, at most MOST_DEVICES of them. */
+  *visits(): Generator<Visit> {
+    let count = 0;
+    for (const visit of this.sensor.monitor.tracker.open()) {
+      if (++count > MOST_DEVICES) return;
+      yield visit;
+    }
+  }
+
+  get openVisits(): number {
+    return this.sensor.monitor.tracker.size;
+  }
+
+  isHere(mac: MacAddress): boolean {
+    return this.sensor.monitor.tracker.has(mac);
+  }
+
+  /** The devices of all open visits, batch by batch, so that capturing goes on in between. */
+  async *devices(): AsyncGenerator<DeviceJson[]> {
+    let batch: DeviceJson[] = [];
+    for (const visit of this.visits()) {
+      batch.push(this.device(visit));
+      if (batch.length < BATCH) continue;
+      yield batch;
+      batch = [];
+      await nextTurn();
+    }
+    yield batch;
+  }
+
+  device(visit: Visit): DeviceJson {
+    const report = this.reportOf(visit);
+    const { startMs } = report;
+    return {
+      ...visitJson(report),
+      id: startMs === null ? null : visitId(this.sensor.businessId, visit.mac, startMs),
+      report: this.reportState(report),
+    };
+  }
+
+  reportState(report: VisitRecord): ReportJson {
+    return this.sensor.reports.of(report, this.listing.latest);
+  }
+
+  reportOf(visit: Visit): VisitRecord {
+    // Until its first burst has settled there is none.
+    return (
+      this.sensor.monitor.reportOf(visit) ?? { visit, startMs: null, decision: null, settlement: null, checkin: null }
+    );
+  }
+}

@@ -1,0 +1,71 @@
+// A running sensor, and the facts that its stages know about it.
+import type { InterfaceWatch } from '../../capture/interface-watch.js';
+import type { Directory } from '../../devices/directory/directory.js';
+import type { DirectorySync } from '../../devices/directory/directory-sync.js';
+import type { Outbox } from '../../outbox/outbox.js';
+import type { OutboxWatch } from '../../outbox/outbox-watch.js';
+import type { Monitor } from '../../pipeline/pipeline.js';
+import type { FloodGuard } from '../../visits/flood-guard.js';
+import type { Arrivals } from './arrivals.js';
+import type { HealthFacts } from './health.js';
+import type { NexudusWatch } from './nexudus-watch.js';
+import type { ReportStates } from './report-state.js';
+
+export interface Sensor {
+  readonly version: string;
+  readonly businessId: number;
+  /** That of the location; null when it is not known. */
+  readonly timeZone: string | null;
+  readonly isDryRun: boolean;
+  readonly monitor: Monitor;
+  readonly watch: Pick<InterfaceWatch, 'states'>;
+  readonly guard: FloodGuard;
+  readonly outbox: Pick<Outbox, 'list' | 'retry'>;
+  readonly outboxWatch: OutboxWatch;
+  readonly arrivals: Arrivals;
+  readonly reports: ReportStates;
+  readonly directory: Directory;
+  readonly directoryRefreshMs: number;
+  /** Null without a login, as is `nexudus`. */
+  readonly sync: DirectorySync | null;
+  readonly nexudus: NexudusWatch | null;
+  /** Whether Redis is connected; null without REDIS_URL. */
+  readonly isRedisReady: (() => boolean) | null;
+}
+
+/** What is known now. Takes at most 2 s, when the outbox does not answer. */
+export async function factsAbout(sensor: Sensor): Promise<HealthFacts> {
+  const { monitor, guard, directory } = sensor;
+  const outbox = await sensor.outboxWatch.current();
+  const steadyMs = performance.now();
+  const readAtMs = sensor.sync?.status().readAtMs ?? null;
+  return {
+    version: sensor.version,
+    upMs: process.uptime() * 1_000,
+    steadyMs,
+    interfaces: sensor.watch.states(),
+    redis: sensor.isRedisReady === null ? null : { isReachable: sensor.isRedisReady() && outbox !== null },
+    nexudus: sensor.nexudus?.facts() ?? null,
+    directory: {
+      loaded: directory.loaded,
+      devices: directory.size,
+      ageMs: readAtMs === null ? null : Date.now() - readAtMs,
+      refreshMs: sensor.directoryRefreshMs,
+    },
+    outbox:
+      outbox === null
+        ? null
+        : { ...outbox.counts, oldestAgeMs: outbox.oldestMs === null ? null : Date.now() - outbox.oldestMs },
+    visits: {
+      open: monitor.tracker.size,
+      waiting: monitor.waiting(),
+      failing: monitor.isFailing(),
+      givenUp: monitor.counts.givenUp,
+    },
+    flood: {
+      isHoldingBack: guard.isHoldingBack(steadyMs),
+      isOutboxFull: guard.isOutboxFull,
+      refused: guard.refused,
+    },
+  };
+}

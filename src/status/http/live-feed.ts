@@ -1,0 +1,194 @@
+// Server-sent events for the status page: everything at first, then at most once a second what has changed. One look at the sensor
+// serves all pages.
+import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatMac } from '../../addresses/mac-address.js';
+import type { Decision } from '../../devices/decision.js';
+import type { Visit } from '../../visits/visit.js';
+import type { DeviceJson, OutboxJson, Overview, StatusJson } from '../facts/overview.js';
+import type { ReportJson } from '../facts/report-state.js';
+
+const LOOK_EVERY_MS = 1_000;
+/** Also the heartbeat: it is sent whether or not anything changed. */
+const STATUS_EVERY_LOOKS = 2;
+/** When a device was last seen changes all the time, and nobody needs it to the second. */
+const SEEN_EVERY_LOOKS = 5;
+const MOST_PAGES = 16;
+/** A page that is this far behind is cut off; it comes back by itself and gets everything anew. */
+const MOST_BEHIND_BYTES = 8_000_000;
+const ENOUGH_BEHIND_BYTES = 1_000_000;
+
+/** One message. Every part is optional; what it holds is newer than what was sent before. */
+export interface Update {
+  /** The first message: forget what was shown. */
+  readonly hello?: Hello;
+  /** The last message of the full state. */
+  readonly complete?: true;
+  readonly status?: StatusJson;
+  /** Null when it does not answer. */
+  readonly outbox?: OutboxJson | null;
+  /** New or changed ones. */
+  readonly devices?: readonly DeviceJson[];
+  /** Last seen (Unix time in ms) and number of sightings of devices of which nothing else has changed, by MAC. */
+  readonly seen?: Readonly<Record<string, readonly [lastMs: number, sightings: number]>>;
+  /** MACs whose visit is over. */
+  readonly gone?: readonly string[];
+}
+
+export interface Hello {
+  /** Null: that of the browser. */
+  readonly timeZone: string | null;
+  readonly dryRun: boolean;
+  /** Whether there is a session to log out of. */
+  readonly session: boolean;
+}
+
+/** What was sent of a visit, as far as it can change. */
+interface Sent {
+  newsCount: number;
+  startMs: number | null;
+  decision: Decision | null;
+  settlement: string | null;
+  report: ReportJson;
+  lastMs: number;
+}
+
+interface Page {
+  readonly stream: Readable;
+  readonly mayListen: () => boolean;
+}
+
+export class LiveFeed {
+  private readonly pages = new Set<Page>();
+  private readonly sent = new Map<Visit, Sent>();
+  private timer: NodeJS.Timeout | undefined;
+  private looks = 0;
+  private isAsking = false;
+
+  constructor(private readonly overview: Overview) {}
+
+  /** A stream for one more page; null when there are too many. `mayListen` is asked again and again. */
+  open(hello: Hello, mayListen: () => boolean): Readable | null {
+    if (this.pages.size >= MOST_PAGES) return null;
+    const stream = new Readable({ read() {} });
+    const page = { stream, mayListen };
+    if (this.pages.size === 0) this.start();
+    this.pages.add(page);
+    stream.on('close', () => {
+      this.pages.delete(page);
+      if (this.pages.size === 0) this.stop();
+    });
+    // A page that leaves on the way is no failure.
+    void this.sendEverything(page, hello).catch(() => stream.destroy());
+    return stream;
+  }
+
+  private start(): void {
+    for (const visit of this.overview.visits()) this.sent.set(visit, this.stateOf(visit));
+    this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+  }
+
+  private stop(): void {
+    clearInterval(this.timer);
+    this.sent.clear();
+  }
+
+  private async sendEverything(page: Page, hello: Hello): Promise<void> {
+    const { stream } = page;
+    // Tells the browser to come back soon when the connection breaks.
+    stream.push('retry: 2000\n\n');
+    await this.overview.refresh();
+    send(page, { hello, status: await this.overview.status(), outbox: await this.overview.outbox() });
+    for await (const devices of this.overview.devices()) {
+      if (stream.destroyed) return;
+      send(page, { devices });
+      while (stream.readableLength > ENOUGH_BEHIND_BYTES && !stream.destroyed) await delay(20);
+    }
+    send(page, { complete: true });
+  }
+
+  private look(): void {
+    this.looks++;
+    for (const page of [...this.pages]) if (!page.mayListen()) page.stream.push(null);
+    const update = this.changes(this.looks % SEEN_EVERY_LOOKS === 0);
+    if (update !== null) this.broadcast(update);
+    if (this.looks % STATUS_EVERY_LOOKS === 0 && !this.isAsking) void this.sendStatus();
+  }
+
+  private async sendStatus(): Promise<void> {
+    this.isAsking = true;
+    try {
+      const [status, outbox] = await Promise.all([this.overview.status(), this.overview.outbox()]);
+      this.broadcast({ status, outbox });
+    } finally {
+      this.isAsking = false;
+    }
+  }
+
+  /** What is new since the last look; null when nothing is. */
+  private changes(withSeen: boolean): Update | null {
+    const devices: DeviceJson[] = [];
+    const seen: Record<string, [number, number]> = {};
+    const gone: string[] = [];
+    const open = new Set<Visit>();
+    for (const visit of this.overview.visits()) {
+      open.add(visit);
+      const before = this.sent.get(visit);
+      const now = this.stateOf(visit);
+      if (before === undefined || isNews(before, now)) devices.push(this.overview.device(visit));
+      else if (withSeen && before.lastMs !== now.lastMs) seen[formatMac(visit.mac)] = [visit.lastMs, visit.sightings];
+      else continue;
+      this.sent.set(visit, now);
+    }
+    const back = new Set<number>();
+    for (const visit of open) back.add(visit.mac);
+    for (const visit of this.sent.keys()) {
+      if (open.has(visit)) continue;
+      this.sent.delete(visit);
+      // Of very many devices not all are told of; one that is left out is not gone.
+      if (!back.has(visit.mac) && !this.overview.isHere(visit.mac)) gone.push(formatMac(visit.mac));
+    }
+    const hasSeen = Object.keys(seen).length > 0;
+    if (devices.length === 0 && gone.length === 0 && !hasSeen) return null;
+    return {
+      ...(devices.length > 0 ? { devices } : {}),
+      ...(hasSeen ? { seen } : {}),
+      ...(gone.length > 0 ? { gone } : {}),
+    };
+  }
+
+  private stateOf(visit: Visit): Sent {
+    const report = this.overview.reportOf(visit);
+    const { startMs, decision, settlement } = report;
+    const { newsCount, lastMs } = visit;
+    return { newsCount, startMs, decision, settlement, report: this.overview.reportState(report), lastMs };
+  }
+
+  private broadcast(update: Update): void {
+    const message = messageOf(update);
+    for (const { stream } of [...this.pages]) {
+      if (stream.readableLength > MOST_BEHIND_BYTES) stream.destroy();
+      else stream.push(message);
+    }
+  }
+}
+
+function isNews(before: Sent, now: Sent): boolean {
+  return (
+    before.newsCount !== now.newsCount ||
+    before.startMs !== now.startMs ||
+    before.decision !== now.decision ||
+    before.settlement !== now.settlement ||
+    before.report.state !== now.report.state ||
+    before.report.reason !== now.report.reason
+  );
+}
+
+function send({ stream }: Page, update: Update): void {
+  stream.push(messageOf(update));
+}
+
+/** JSON has no line breaks of its own, so a message is one line. */
+function messageOf(update: Update): string {
+  return `data: ${JSON.stringify(update)}\n\n`;
+}

@@ -1,0 +1,67 @@
+// What the monitor says, and how often: no attacker fills the disk with its log.
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { FrameCounts } from '../../src/pipeline/pipeline.js';
+import { createLogger } from '../../src/sensor/log.js';
+import { SensorLog } from '../../src/sensor/sensor-log.js';
+import { FloodGuard } from '../../src/visits/flood-guard.js';
+import { entryFor } from '../outbox/entries.js';
+
+let lines: { level: string; msg: string; [key: string]: unknown }[];
+let log: SensorLog;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+  lines = [];
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      for (const line of String(chunk).trim().split('\n')) lines.push(JSON.parse(line));
+      done();
+    },
+  });
+  log = new SensorLog(await createLogger('trace', sink), 'masked');
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const counts = (malformed: number): FrameCounts => ({
+  frames: malformed,
+  sightings: 0,
+  malformed,
+  malformedBy: new Map([['short-arp', malformed]]),
+  givenUp: 0,
+});
+
+test('malformed frames are told of at most once a minute, with their number by reason', () => {
+  for (let frame = 1; frame <= 100_000; frame++) log.onMalformed(counts(frame));
+  expect(lines).toMatchObject([{ level: 'warn', malformed: 1, by: { 'short-arp': 1 } }]);
+  vi.advanceTimersByTime(60_000);
+  log.onMalformed(counts(100_001));
+  log.onMalformed(counts(100_002));
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatchObject({ malformed: 100_001 });
+});
+
+test('a flood is told of once a minute, and its end once', () => {
+  const guard = new FloodGuard(60);
+  for (let frame = 0; frame < 10_000; frame++) if (!guard.admits(performance.now(), 0)) log.onHeldBack(guard);
+  expect(lines.map(({ msg }) => msg)).toEqual([expect.stringContaining('suspected flood')]);
+  vi.advanceTimersByTime(120_000);
+  expect(lines.at(-1)?.msg).toContain('the flood is over');
+  expect(lines).toHaveLength(2);
+});
+
+test('Redis that cannot be reached, and a login that is refused, are told of at most once a minute', () => {
+  for (let times = 0; times < 1_000; times++) {
+    log.onTrouble(new Error("Stream isn't writeable and enableOfflineQueue options is false"));
+    log.onOutcome(entryFor(1), { kind: 'pause', ms: 60_000, reason: 'Nexudus refuses the login: no' });
+  }
+  expect(lines).toMatchObject([{ cause: 'there is no connection' }, { cause: 'Nexudus refuses the login: no' }]);
+});
+
+test('a line names the time once, so that it is the time of the line', () => {
+  log.onOutcome(entryFor(1), { kind: 'posted', recordId: 5 });
+  expect(lines[0]).toMatchObject({ mac: 'da:00:00:**:**:01', attempt: '2026-03-02T09:00:01Z', record: 5 });
+  expect(Date.parse(String(lines[0]?.time))).toBeGreaterThan(Date.parse('2026-03-03'));
+});

@@ -1,0 +1,118 @@
+import { expect, test } from 'vitest';
+import { type HealthFacts, healthOf } from '../../../src/status/facts/health.js';
+
+const ETH0: HealthFacts['interfaces'][number] = {
+  name: 'eth0',
+  state: 'capturing',
+  reason: null,
+  sinceMs: 0,
+  isSilent: false,
+  lastFrameMs: 98_000,
+  frames: 5,
+  droppedByKernel: 1,
+  droppedByInterface: 2,
+  brokenOff: 0,
+  reopened: 3,
+};
+
+const WELL: HealthFacts = {
+  version: '1.2.3',
+  upMs: 100_000,
+  interfaces: [ETH0],
+  redis: { isReachable: true },
+  nexudus: { lastSuccessAgeMs: 1_000, failures: [] },
+  directory: { loaded: true, devices: 7, ageMs: 60_000, refreshMs: 300_000 },
+  outbox: { waiting: 1, delayed: 0, active: 0, failed: 0, oldestAgeMs: 2_000 },
+  visits: { open: 4, waiting: 0, failing: false, givenUp: 0 },
+  flood: { isHoldingBack: false, isOutboxFull: false, refused: 0 },
+  steadyMs: 100_000,
+};
+
+test('when all is well health is ok, and tells the numbers', () => {
+  expect(healthOf(WELL)).toEqual({
+    status: 'ok',
+    reasons: [],
+    working: true,
+    version: '1.2.3',
+    uptimeSeconds: 100,
+    capture: [
+      {
+        interface: 'eth0',
+        state: 'capturing',
+        silent: false,
+        frames: 5,
+        lastFrameAgeSeconds: 2,
+        droppedByKernel: 1,
+        droppedByInterface: 2,
+        brokenOff: 0,
+        reopened: 3,
+      },
+    ],
+    redis: { reachable: true },
+    nexudus: { lastSuccessAgeSeconds: 1, failures: [] },
+    directory: { loaded: true, devices: 7, ageSeconds: 60 },
+    outbox: { waiting: 1, delayed: 0, active: 0, failed: 0, oldestAgeSeconds: 2 },
+    visits: { open: 4, waiting: 0, givenUp: 0 },
+    flood: { suspected: false, refused: 0 },
+  });
+});
+
+const MISSING = {
+  ...ETH0,
+  name: 'eth1',
+  state: 'missing',
+  reason: 'there is no such interface; waiting for it',
+} as const;
+const FAILED = { ...ETH0, state: 'failed', reason: 'cannot capture on eth0: out of memory' } as const;
+
+test.each<[what: string, change: Partial<HealthFacts>, reason: RegExp]>([
+  ['an interface that is missing', { interfaces: [ETH0, MISSING] }, /^eth1: there is no such interface/],
+  ['silence', { interfaces: [{ ...ETH0, isSilent: true, lastFrameMs: null }] }, /^eth0: no frame for 1 min although/],
+  ['a Redis that is away', { redis: { isReachable: false } }, /^Redis does not answer$/],
+  ['an outbox that does not answer', { outbox: null }, /^Redis does not answer$/],
+  ['visits that cannot be kept', { visits: { ...WELL.visits, waiting: 3, failing: true } }, /^3 visits cannot be kept/],
+  [
+    'a visit that cannot be kept',
+    { visits: { ...WELL.visits, waiting: 1, failing: true } },
+    /^1 visit cannot be kept and waits/,
+  ],
+  ['a login refused', { nexudus: { lastSuccessAgeMs: null, failures: ['reading: refused'] } }, /^reading: refused$/],
+  [
+    'a directory never read',
+    { directory: { ...WELL.directory, loaded: false } },
+    /have not been read from Nexudus yet/,
+  ],
+  ['a directory gone stale', { directory: { ...WELL.directory, ageMs: 901_000 } }, /last read from Nexudus 15 min ago/],
+  [
+    'refused check-ins',
+    { outbox: { waiting: 0, delayed: 0, active: 0, failed: 2, oldestAgeMs: null } },
+    /^2 failed check-ins were refused/,
+  ],
+  [
+    'a refused check-in',
+    { outbox: { waiting: 0, delayed: 0, active: 0, failed: 1, oldestAgeMs: null } },
+    /^1 failed check-in was refused/,
+  ],
+  [
+    'an entry that waits too long',
+    { outbox: { waiting: 9, delayed: 0, active: 0, failed: 0, oldestAgeMs: 3_660_000 } },
+    /has waited for 61 min/,
+  ],
+  ['a flood', { flood: { isHoldingBack: true, isOutboxFull: false, refused: 9 } }, /^suspected flood/],
+  ['a full outbox', { flood: { isHoldingBack: true, isOutboxFull: true, refused: 9 } }, /^the outbox is full/],
+])('%s makes health degraded, and the sensor still works', (_what, change, reason) => {
+  const { status, reasons, working } = healthOf({ ...WELL, ...change });
+  expect({ status, working }).toEqual({ status: 'degraded', working: true });
+  expect(reasons).toEqual([expect.stringMatching(reason)]);
+});
+
+test('the sensor does not work when every capture fails, and only then', () => {
+  expect(healthOf({ ...WELL, interfaces: [FAILED, MISSING] }).working).toBe(true);
+  expect(healthOf({ ...WELL, interfaces: [FAILED] }).working).toBe(false);
+});
+
+test('without Redis and without a login there is nothing to miss', () => {
+  const health = healthOf({ ...WELL, redis: null, nexudus: null, directory: { ...WELL.directory, ageMs: null } });
+  expect(health.status).toBe('ok');
+  expect({ redis: health.redis, nexudus: health.nexudus }).toEqual({ redis: null, nexudus: null });
+});

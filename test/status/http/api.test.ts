@@ -1,0 +1,209 @@
+// The JSON API: what integrators build on.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Update } from '../../../src/status/http/live-feed.js';
+import { type RedisServer, startRedis } from '../../redis-server.js';
+import { until } from '../../run-process.js';
+import { ask } from '../ask.js';
+import { TrialSensor } from '../trial-sensor.js';
+
+const PHONE = { mac: 'da:a1:19:00:00:01', ip: '10.0.0.11', hostname: 'phone', vlan: 20 };
+const LAPTOP = { mac: '3c:22:fb:00:00:02', ip: '10.0.0.12' };
+const CHECKINS = '/api/spaces/failedcheckins';
+const REFUSAL = { Message: 'No such location.', WasSuccessful: false, Errors: [{ Message: 'No such location.' }] };
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+let trial: TrialSensor;
+let redis: RedisServer;
+beforeEach(async () => {
+  redis = await startRedis();
+  trial = await TrialSensor.start({ redis, known: { [LAPTOP.mac]: 'Ana' } });
+});
+afterEach(async () => {
+  redis.resume();
+  await trial.close();
+  await redis.stop();
+});
+
+const get = async (path: string) => JSON.parse((await ask(`${trial.url}${path}`)).text) as Record<string, unknown>;
+const retry = (id: string | null) =>
+  ask(`${trial.url}/api/outbox/retry`, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify({ id }) });
+const refuse = (count: number) =>
+  trial.sandbox.fault({
+    method: 'POST',
+    path: CHECKINS,
+    count,
+    action: { kind: 'answer', status: 400, body: REFUSAL },
+  });
+
+/** Messages of the live feed, as they come. */
+async function listen(stop: AbortSignal): Promise<Update[]> {
+  const updates: Update[] = [];
+  const { body } = await fetch(`${trial.url}/api/events`, { signal: stop });
+  const read = async () => {
+    let rest = '';
+    for await (const piece of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const messages = (rest + piece).split('\n\n');
+      rest = messages.pop() ?? '';
+      for (const message of messages) {
+        if (message.startsWith('data: ')) updates.push(JSON.parse(message.slice(6)) as Update);
+      }
+    }
+  };
+  read().catch(() => {});
+  return updates;
+}
+
+test('a device has the shape of `replay --json`, and what became of its report', async () => {
+  trial.show(PHONE);
+  trial.show(LAPTOP);
+  await until('it is posted', () => trial.sandbox.failedCheckins.length === 1);
+  await until('both are decided', async () => !JSON.stringify(await get('/api/devices')).includes('"pending"'));
+  const { devices, open } = (await get('/api/devices')) as { devices: Record<string, unknown>[]; open: number };
+  expect(open).toBe(2);
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  expect(devices).toEqual([
+    {
+      type: 'visit',
+      mac: PHONE.mac,
+      vendor: null,
+      randomised: true,
+      firstSeen: time,
+      lastSeen: time,
+      sightings: 2,
+      via: ['arp', 'dhcp'],
+      ips: [PHONE.ip],
+      hostname: 'phone',
+      vendorClass: null,
+      vlan: 20,
+      decision: 'unrecognised',
+      reason: 'nobody registered this private (randomised) address',
+      coworker: null,
+      failedCheckin: {
+        BusinessId: 77,
+        CheckinAttemptTime: expect.stringMatching(/Z$/),
+        Source: 3,
+        MacAddresses: PHONE.mac.toUpperCase(),
+        Description: expect.stringContaining('phone'),
+      },
+      id: expect.stringMatching(/^77-daa119000001-\d+$/),
+      report: {
+        state: 'posted',
+        reason: null,
+        recordId: trial.sandbox.failedCheckins[0]?.Id,
+        at: time,
+      },
+    },
+    expect.objectContaining({
+      mac: LAPTOP.mac,
+      vendor: 'Apple, Inc.',
+      decision: 'recognised',
+      coworker: { id: null, name: 'Ana' },
+      report: { state: 'none', reason: null, recordId: null, at: null },
+    }),
+  ]);
+});
+
+test('health tells everything that /healthz tells', async () => {
+  const { uptimeSeconds, ...health } = await get('/api/health');
+  expect(uptimeSeconds).toEqual(expect.any(Number));
+  expect(await get('/healthz')).toMatchObject(health);
+  trial.interface.state = 'no-link';
+  expect(await get('/api/health')).toMatchObject({ status: 'degraded', reasons: ['eth0: no-link'] });
+  expect((await ask(`${trial.url}/api/health`)).code).toBe(200);
+});
+
+test('a refused check-in is listed with the reason, and a retry sends it once more', async () => {
+  refuse(1);
+  trial.show(PHONE);
+  await until('it is refused', async () => JSON.stringify(await get('/api/outbox')).includes('"failed":1'));
+  const outbox = (await get('/api/outbox')) as { entries: { id: string }[] };
+  expect(outbox).toEqual({
+    counts: { waiting: 0, delayed: 0, active: 0, failed: 1 },
+    oldest: null,
+    paused: null,
+    entries: [
+      {
+        type: 'entry',
+        id: expect.stringMatching(/^77-daa119000001-\d+$/),
+        state: 'failed',
+        added: expect.stringMatching(/Z$/),
+        attempts: 1,
+        reason: expect.stringContaining('No such location.'),
+        failedCheckin: expect.objectContaining({ MacAddresses: PHONE.mac.toUpperCase() }),
+      },
+    ],
+  });
+  expect(JSON.stringify(await get('/api/devices'))).toMatch(
+    /"report":\{"state":"refused","reason":"[^"]*No such location/,
+  );
+
+  const missing = await retry('77-000000000000-1');
+  expect([missing.code, missing.text]).toEqual([404, '{"error":"no refused entry has this id"}']);
+  expect(await retry(outbox.entries[0]?.id ?? '')).toMatchObject({ code: 200, text: '{"retried":1}' });
+  await until('it is posted', () => trial.sandbox.failedCheckins.length === 1);
+  await until('the device says so', async () => JSON.stringify(await get('/api/devices')).includes('"state":"posted"'));
+});
+
+test('a retry of all sends every refused one', async () => {
+  refuse(2);
+  trial.show(PHONE);
+  trial.show({ mac: '3c:22:fb:00:00:03' });
+  await until('both are refused', async () => JSON.stringify(await get('/api/outbox')).includes('"failed":2'));
+  expect(await retry(null)).toMatchObject({ text: '{"retried":2}' });
+  await until('both are posted', () => trial.sandbox.failedCheckins.length === 2);
+});
+
+test('while Redis hangs, devices and health are answered, and the outbox is said not to be', {
+  timeout: 40_000,
+}, async () => {
+  trial.show(PHONE);
+  await until('it is posted', () => trial.sandbox.failedCheckins.length === 1);
+  redis.pause();
+  await until('Redis is missed', async () =>
+    JSON.stringify(await get('/api/health')).includes('Redis does not answer'),
+  );
+  const answer = await ask(`${trial.url}/api/outbox`);
+  expect([answer.code, answer.text]).toEqual([503, '{"error":"the outbox does not answer (Redis)"}']);
+  expect((await retry(null)).code).toBe(503);
+  expect((await get('/api/devices')).open).toBe(1);
+  redis.resume();
+  await until('Redis is back', async () => (await ask(`${trial.url}/api/outbox`)).code === 200);
+});
+
+test('the live feed tells everything at first, then what is new, changed and gone', async () => {
+  trial.show(LAPTOP);
+  const stop = new AbortController();
+  const updates = await listen(stop.signal);
+  try {
+    await until('everything is told', () => updates.some(({ complete }) => complete === true));
+    expect(updates[0]).toMatchObject({
+      hello: { timeZone: null, dryRun: false, session: false },
+      status: { health: { version: '0.1.0' }, arrivals: {}, counters: { frames: 1 } },
+      outbox: { entries: [] },
+    });
+    expect(updates.flatMap(({ devices = [] }) => devices).map(({ mac }) => mac)).toContain(LAPTOP.mac);
+
+    const latest = (mac: string) => updates.flatMap(({ devices = [] }) => devices).findLast((one) => one.mac === mac);
+    trial.show(PHONE);
+    await until('the newcomer is told', () => latest(PHONE.mac) !== undefined);
+    await until('its report is told', () => latest(PHONE.mac)?.report.state === 'posted');
+    await until('the arrivals are told', () =>
+      updates.some(({ status }) => status?.arrivals.hours.some(({ unrecognised }) => unrecognised === 1)),
+    );
+
+    // The register may have been away a moment ago, when the laptop came; it is asked again later.
+    await until('the laptop is decided', () => latest(LAPTOP.mac)?.decision === 'recognised');
+    const told = updates.length;
+    trial.show(LAPTOP, Date.now() + 60_000);
+    await until('it is told that the laptop was seen again', () =>
+      updates.slice(told).some(({ seen }) => seen?.[LAPTOP.mac]?.[1] === 2),
+    );
+    // Being seen again is no reason to tell everything about it again.
+    expect(updates.slice(told).some(({ devices = [] }) => devices.some(({ mac }) => mac === LAPTOP.mac))).toBe(false);
+
+    trial.allLeave();
+    await until('it is told that the phone left', () => updates.some(({ gone = [] }) => gone.includes(PHONE.mac)));
+  } finally {
+    stop.abort();
+  }
+});

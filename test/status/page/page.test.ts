@@ -1,0 +1,364 @@
+// The status page in a real browser.
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type RedisServer, startRedis } from '../../redis-server.js';
+import { until } from '../../run-process.js';
+import { type OpenedPage, seriousViolations, TestBrowser, textOf } from '../browser.js';
+import { type TrialOptions, TrialSensor } from '../trial-sensor.js';
+
+const TOKEN = 'a-token-of-this-test';
+const CHECKINS = '/api/spaces/failedcheckins';
+const REFUSAL = { Message: 'No such location.', WasSuccessful: false, Errors: [{ Message: 'No such location.' }] };
+const PHONE = { width: 360, height: 740 };
+
+const unknownMac = (n: number) => `3c:22:fb:01:${hex(n >> 8)}:${hex(n & 0xff)}`;
+const knownMac = (n: number) => `00:1b:21:02:${hex(n >> 8)}:${hex(n & 0xff)}`;
+const hex = (byte: number) => byte.toString(16).padStart(2, '0');
+
+let browser: TestBrowser;
+let trial: TrialSensor;
+let opened: OpenedPage;
+let redis: RedisServer | undefined;
+
+beforeAll(async () => {
+  browser = await TestBrowser.launch();
+});
+afterAll(() => browser?.close());
+afterEach(async () => {
+  const complaints = opened?.complaints ?? [];
+  await opened?.close();
+  await trial?.close();
+  await redis?.stop();
+  redis = undefined;
+  // In every test: no request to another host, no script error, nothing that the page's own policy forbids.
+  expect(complaints).toEqual([]);
+});
+
+async function open(options: TrialOptions = {}, window: Parameters<TestBrowser['open']>[1] = {}): Promise<Page> {
+  trial = await TrialSensor.start(options);
+  opened = await browser.open(trial.url, window);
+  return opened.page;
+}
+
+const rowOf = (page: Page, mac: string) => page.locator(`tr[data-mac="${mac}"]`);
+const shows = (place: Locator, words: string | RegExp, timeoutMs?: number) =>
+  until(
+    `the page shows ${words}`,
+    async () => {
+      const text = await textOf(place);
+      return typeof words === 'string' ? text.includes(words) : words.test(text);
+    },
+    timeoutMs,
+  );
+/** What makes the page wider than its window. */
+const tooWide = (page: Page) =>
+  page.evaluate(`document.documentElement.scrollWidth > innerWidth
+    ? [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 80))
+    : []`);
+
+test('an empty space has words for it', async () => {
+  const page = await open();
+  await shows(page.locator('#verdict'), 'All is well. Listening on eth0.');
+  await shows(page.locator('#nobody'), 'Nobody is here.');
+  await shows(page.locator('#outbox-words'), 'Nothing waits.');
+  await shows(page.locator('#arrivals-words'), 'Nobody has arrived yet today.');
+  await shows(page.locator('#link'), 'Live');
+});
+
+test('a device that arrives appears, is decided and reported, is seen again, and leaves, all without a reload', async () => {
+  const page = await open({ known: { [knownMac(1)]: 'Ana Ruiz' } });
+  await shows(page.locator('#nobody'), 'Nobody is here.');
+  trial.show({ mac: unknownMac(1), ip: '10.0.0.21', hostname: 'anns-laptop', vlan: 30 });
+  const row = rowOf(page, unknownMac(1));
+  for (const words of [
+    'anns-laptop',
+    unknownMac(1),
+    'Apple, Inc.',
+    '10.0.0.21',
+    'VLAN 30',
+    'Unrecognised',
+    'In Nexudus',
+  ]) {
+    await shows(row, words);
+  }
+  expect(trial.sandbox.failedCheckins).toHaveLength(1);
+  trial.show({ mac: knownMac(1), ip: '10.0.0.22' });
+  await shows(rowOf(page, knownMac(1)), /Recognised\s+Ana Ruiz/);
+  await shows(page.locator('[data-show="all"]'), /^2\s+here now$/);
+  await shows(page.locator('[data-show="unrecognised"]'), /^1\s+unrecognised$/);
+  await shows(page.locator('#arrivals-words'), '2 arrivals, 1 of them unrecognised.');
+  expect(await page.locator('#arrivals-table tr:last-child td').allInnerTexts()).toEqual(['1', '1']);
+  trial.allLeave();
+  await until('it is gone', async () => (await row.count()) === 0);
+});
+
+test('trouble is told in words, and so is its end', async () => {
+  const page = await open();
+  await shows(page.locator('#verdict'), 'All is well.');
+  Object.assign(trial.interface, { state: 'no-link', reason: 'no link: look at the cable' });
+  await shows(page.locator('#verdict'), 'Not listening.');
+  expect(await page.locator('#reasons li').allInnerTexts()).toEqual(['eth0: no link: look at the cable']);
+  Object.assign(trial.interface, { state: 'capturing', reason: null });
+  await shows(page.locator('#verdict'), 'All is well.');
+  expect(await page.locator('#reasons li').count()).toBe(0);
+});
+
+test('a refused check-in is told with its reason; the retry button sends it once more', async () => {
+  redis = await startRedis();
+  const page = await open({ redis });
+  trial.sandbox.fault({ method: 'POST', path: CHECKINS, action: { kind: 'answer', status: 400, body: REFUSAL } });
+  trial.show({ mac: unknownMac(1), hostname: 'anns-laptop' });
+  await shows(page.locator('#outbox-words'), '1 failed check-in was refused by Nexudus.');
+  const entry = page.locator('#outbox li');
+  await shows(entry, 'No such location.');
+  await shows(rowOf(page, unknownMac(1)), /Refused\s+.*No such location/);
+  await shows(page.locator('#verdict'), 'Listening, but something needs attention.');
+  expect(trial.sandbox.failedCheckins).toHaveLength(0);
+  await entry.getByRole('button').press('Enter');
+  await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
+  await shows(page.locator('#outbox-words'), 'Nothing waits.');
+  expect(trial.sandbox.failedCheckins).toHaveLength(1);
+});
+
+test('the page says that the connection is lost, and comes back by itself', { timeout: 60_000 }, async () => {
+  const page = await open();
+  trial.show({ mac: unknownMac(1) });
+  await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
+  await opened.page.context().setOffline(true);
+  // What goes offline keeps the streams that it has: only a server that goes away ends them.
+  await trial.restartStatus();
+  await shows(page.locator('#link'), 'Connection lost');
+  await shows(page.locator('#verdict'), /The connection to the monitor is lost. What is shown is from \d\d:\d\d/);
+  await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
+  trial.show({ mac: unknownMac(2) });
+  await opened.page.context().setOffline(false);
+  await shows(page.locator('#link'), 'Live', 30_000);
+  await shows(page.locator('#verdict'), 'All is well.');
+  await shows(rowOf(page, unknownMac(2)), 'In Nexudus');
+});
+
+test('names from the wire are text: no script runs, nothing is turned round, and the layout holds', async () => {
+  const hostile = [
+    '<img src=x onerror=alert(1)>',
+    '"><script>alert(2)</script>',
+    "javascript:alert('3')",
+    '\u202Egpj.exe\u202C',
+    '\u0645\u0631\u062D\u0628\u0627-laptop',
+    'W'.repeat(255),
+    `${'wide '.repeat(50)}`,
+    '{{constructor.constructor("alert(4)")()}}',
+    '\u0000\u0007\u001b[31mred',
+  ];
+  const page = await open({}, { viewport: PHONE });
+  hostile.forEach((hostname, n) => {
+    trial.show({ mac: unknownMac(n), hostname });
+  });
+  await until('all are reported', () => trial.sandbox.failedCheckins.length === hostile.length);
+  // Refused ones are shown in the outbox as well.
+  await shows(rowOf(page, unknownMac(0)), '<img src=x onerror=alert(1)>');
+  await shows(rowOf(page, unknownMac(1)), '"><script>alert(2)</script>');
+  await until('all are shown', async () => (await page.locator('#rows tr').count()) === hostile.length);
+  expect(await page.locator('#rows img, #rows script, #rows a').count()).toBe(0);
+  expect(await textOf(page.locator('#rows'))).not.toMatch(/(?!\n|\t)[\p{Cc}\p{Cf}]/u);
+  expect(await tooWide(page)).toEqual([]);
+  for (const row of await page.locator('#rows tr').all()) {
+    const box = await row.boundingBox();
+    expect((box?.x ?? -1) >= 0 && (box?.width ?? 999) <= PHONE.width).toBe(true);
+  }
+});
+
+test('hostile words in the answers of Nexudus are text too', async () => {
+  const page = await open();
+  const Message = '<b id=evil onclick=alert(1)>bad</b>';
+  const body = { Message, WasSuccessful: false, Errors: [{ Message }] };
+  trial.sandbox.fault({ method: 'POST', path: CHECKINS, action: { kind: 'answer', status: 400, body } });
+  trial.show({ mac: unknownMac(1) });
+  await shows(page.locator('#outbox li'), Message);
+  expect(await page.locator('#evil').count()).toBe(0);
+});
+
+test('the page needs no width that a phone does not have', async () => {
+  const known = Object.fromEntries(
+    Array.from({ length: 30 }, (_, n) => [knownMac(n), `Somebody with a rather long name ${n}`]),
+  );
+  const page = await open({ known }, { viewport: { width: 320, height: 640 } });
+  trial.sandbox.fault({
+    method: 'POST',
+    path: CHECKINS,
+    count: 2,
+    action: { kind: 'answer', status: 400, body: REFUSAL },
+  });
+  Object.assign(trial.interface, {
+    state: 'no-link',
+    reason: 'no link: look at the cable or at the switch it is plugged into',
+  });
+  for (let n = 0; n < 30; n++)
+    trial.show({ mac: n < 5 ? unknownMac(n) : knownMac(n), hostname: `device-${n}`, ip: `10.0.0.${n}` });
+  await shows(page.locator('[data-show="all"]'), /^30\s/);
+  await shows(page.locator('#verdict'), 'Not listening.');
+  await shows(page.locator('#outbox-words'), '2 failed check-ins were refused');
+  expect(await tooWide(page)).toEqual([]);
+});
+
+test('with a token: login form, wrong token, right token, logout', async () => {
+  const page = await open({ token: TOKEN });
+  trial.show({ mac: unknownMac(1) });
+  expect(new URL(page.url()).pathname).toBe('/login');
+  await page.getByLabel('Token').fill('not the token');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await shows(page.getByRole('alert'), 'This is not the token.');
+  await page.getByLabel('Token').fill(TOKEN);
+  await page.getByLabel('Token').press('Enter');
+  await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
+  expect(await page.context().cookies()).toEqual([
+    expect.objectContaining({
+      name: 'wifi-monitor-session',
+      httpOnly: true,
+      sameSite: 'Strict',
+      path: '/',
+      secure: false,
+    }),
+  ]);
+  expect(await page.evaluate('document.cookie')).toBe('');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL('**/login');
+  expect(await page.context().cookies()).toEqual([]);
+  await page.goto(trial.url);
+  expect(new URL(page.url()).pathname).toBe('/login');
+});
+
+test('whose session is over comes to the login form', async () => {
+  const page = await open({ token: TOKEN });
+  await page.getByLabel('Token').fill(TOKEN);
+  await page.getByLabel('Token').press('Enter');
+  await shows(page.locator('#link'), 'Live');
+  const [cookie] = await page.context().cookies();
+  await fetch(`${trial.url}/logout`, { method: 'POST', headers: { cookie: `${cookie?.name}=${cookie?.value}` } });
+  await page.waitForURL('**/login');
+});
+
+test('sorting, filtering and finding go by keyboard, and say what they do', async () => {
+  const page = await open({ known: { [knownMac(1)]: 'Ana Ruiz', [knownMac(2)]: 'Zoë Brandt' } });
+  trial.show({ mac: knownMac(1), hostname: 'bravo', ip: '10.0.0.9' }, Date.now() - 300_000);
+  trial.show({ mac: knownMac(2), hostname: 'alfa', ip: '10.0.0.100' }, Date.now() - 100_000);
+  trial.show({ mac: unknownMac(1), hostname: 'charlie', ip: '9.0.0.1' }, Date.now() - 200_000);
+  await shows(page.locator('[data-show="all"]'), /^3\s/);
+  await shows(page.locator('[data-show="recognised"]'), /^2\s/);
+  const names = () => page.locator('#rows td.name .first').allInnerTexts();
+  const sort = async (title: string) => {
+    await page.getByRole('button', { name: title, exact: true }).press('Enter');
+    return await names();
+  };
+  const sorted = (title: string) => page.getByRole('columnheader', { name: title }).getAttribute('aria-sort');
+  expect(await names()).toEqual(['charlie', 'alfa', 'bravo']);
+  expect(await sort('Device')).toEqual(['alfa', 'bravo', 'charlie']);
+  expect(await sorted('Device')).toBe('ascending');
+  expect(await sort('Device')).toEqual(['charlie', 'bravo', 'alfa']);
+  expect(await sorted('Device')).toBe('descending');
+  expect(await sort('Address')).toEqual(['charlie', 'bravo', 'alfa']);
+  expect(await sort('Since')).toEqual(['alfa', 'charlie', 'bravo']);
+  expect(await sorted('Since')).toBe('descending');
+  expect(await sorted('Device')).toBeNull();
+
+  const tile = page.locator('[data-show="unrecognised"]');
+  await tile.press('Enter');
+  expect(await names()).toEqual(['charlie']);
+  expect(await tile.getAttribute('aria-pressed')).toBe('true');
+  expect(await textOf(page.locator('caption#devices-words'))).toBe('1 of 3 devices.');
+  await page.locator('[data-show="all"]').press('Enter');
+  for (const [words, found] of [
+    ['zoë', 'alfa'],
+    ['10.0.0.9', 'bravo'],
+    [unknownMac(1), 'charlie'],
+    ['APPLE', 'charlie'],
+  ] as const) {
+    await page.getByRole('searchbox').fill(words);
+    expect(await names()).toEqual([found]);
+  }
+  await page.getByRole('searchbox').fill('nobody');
+  await shows(page.locator('#nobody'), 'No device is like that.');
+});
+
+test('a live update does not take the focus away', async () => {
+  const page = await open();
+  trial.sandbox.fault({
+    method: 'POST',
+    path: CHECKINS,
+    count: 3,
+    action: { kind: 'answer', status: 400, body: REFUSAL },
+  });
+  for (const n of [1, 2, 3]) trial.show({ mac: unknownMac(n) });
+  await shows(page.locator('#outbox-words'), '3 failed check-ins were refused');
+  const button = page.locator('#outbox button').nth(1);
+  await button.focus();
+  const focused = await button.getAttribute('data-retry');
+  trial.sandbox.fault({ method: 'POST', path: CHECKINS, action: { kind: 'answer', status: 400, body: REFUSAL } });
+  trial.show({ mac: unknownMac(4) });
+  await shows(page.locator('#outbox-words'), '4 failed check-ins were refused');
+  expect(await page.evaluate('document.activeElement.dataset.retry')).toBe(focused);
+});
+
+test.each(['light', 'dark'] as const)(
+  'axe finds nothing serious in the %s page, the login form and the phone page',
+  async (colorScheme) => {
+    const known = { [knownMac(1)]: 'Ana Ruiz' };
+    const page = await open({ known, token: TOKEN }, { colorScheme });
+    expect(await seriousViolations(page)).toEqual([]);
+    await page.getByLabel('Token').fill('wrong');
+    await page.getByLabel('Token').press('Enter');
+    await shows(page.getByRole('alert'), 'This is not the token.');
+    expect(await seriousViolations(page)).toEqual([]);
+    await page.getByLabel('Token').fill(TOKEN);
+    await page.getByLabel('Token').press('Enter');
+    trial.sandbox.fault({
+      method: 'POST',
+      path: CHECKINS,
+      count: 2,
+      action: { kind: 'answer', status: 400, body: REFUSAL },
+    });
+    for (const n of [1, 2, 3]) trial.show({ mac: unknownMac(n), ...(n === 1 ? { hostname: 'laptop' } : {}) });
+    trial.show({ mac: knownMac(1) });
+    Object.assign(trial.interface, { state: 'no-link', reason: 'no link' });
+    await shows(page.locator('#outbox-words'), '2 failed check-ins were refused');
+    await shows(page.locator('#verdict'), 'Not listening.');
+    await shows(rowOf(page, knownMac(1)), 'Ana Ruiz');
+    expect(await seriousViolations(page)).toEqual([]);
+    await page.setViewportSize(PHONE);
+    expect(await seriousViolations(page)).toEqual([]);
+  },
+);
+
+test('five thousand devices stay smooth: few rows are made, and a sort or a search touches only those', {
+  timeout: 60_000,
+}, async () => {
+  const known = Object.fromEntries(Array.from({ length: 4_600 }, (_, n) => [knownMac(n), `Coworker ${n}`]));
+  const page = await open({ known });
+  const ip = (n: number) => `10.0.${n >> 8}.${n & 0xff}`;
+  for (let n = 0; n < 4_600; n++) trial.show({ mac: knownMac(n), ip: ip(n), hostname: `host-${n}` });
+  for (let n = 0; n < 400; n++) trial.show({ mac: unknownMac(n), ip: ip(n + 5_000) });
+  await shows(page.locator('[data-show="all"]'), /^5,000\s/, 30_000);
+  await shows(page.locator('[data-show="recognised"]'), /^4,600\s/, 30_000);
+  await shows(page.locator('#devices-words'), '5,000 devices; the first 100 are shown.');
+  expect(await page.locator('#rows tr').count()).toBe(100);
+  // Time until the frame after it is drawn; and for how long everything else had to wait.
+  const timed = (act: string) =>
+    page.evaluate(`new Promise((resolve) => {
+      const start = performance.now();
+      ${act};
+      const busy = performance.now() - start;
+      requestAnimationFrame(() => setTimeout(() => resolve([busy, performance.now() - start].map(Math.round))));
+    })`);
+  const search = (words: string) =>
+    `const field = document.getElementById('find'); field.value = '${words}'; field.dispatchEvent(new Event('input'))`;
+  const figures: Record<string, unknown> = {};
+  for (const column of ['name', 'address', 'since', 'report']) {
+    figures[`sort by ${column}`] = await timed(`document.querySelector('th.${column} button').click()`);
+  }
+  expect(await page.locator('#rows tr').count()).toBe(100);
+  figures.find = await timed(search('host-4321'));
+  expect(await page.locator('#rows td.name .first').allInnerTexts()).toEqual(['host-4321']);
+  figures['show all again'] = await timed(search(''));
+  await page.getByRole('button', { name: 'Show more' }).click();
+  expect(await page.locator('#rows tr').count()).toBe(200);
+  process.stdout.write(`5,000 devices, ms [script, until drawn]: ${JSON.stringify(figures)}\n`);
+});

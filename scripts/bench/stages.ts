@@ -1,8 +1,9 @@
 // Microbenchmarks: what one call of each stage costs, in this process.
+
+import { vendorOf } from '../../src/addresses/vendor.js';
 import { decodeFrame } from '../../src/decode/frame.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
 import { Directory } from '../../src/devices/directory/directory.js';
-import { vendorOf } from '../../src/devices/vendor.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import { VisitTracker } from '../../src/visits/visit-tracker.js';
@@ -58,19 +59,20 @@ function lookingUp(users: number): (index: number) => unknown {
 
 function registering(devices: number): (index: number) => unknown {
   const register = new MemoryVisitRegister(GAP_MS, 86_400_000);
-  return (index) => register.sight(macOfDevice(index % devices), START_MS, START_MS + index);
+  return (index) => register.registerSightings(macOfDevice(index % devices), START_MS, START_MS + index);
 }
 
 const report = {
   businessId: 77,
   mac: macOfDevice(0),
   startMs: START_MS,
-  vendor: 'Apple, Inc.',
-  randomised: false,
+  localStart: null,
   hostname: 'phone-000001',
-  ip: '10.0.1.1',
+  ipv4: 0x0a000101,
+  ipv6: null,
   via: ['arp', 'dhcp'],
-};
+  inactive: null,
+} as const;
 
 export function stages(): void {
   heading('One call of each stage');
@@ -86,7 +88,7 @@ export function stages(): void {
     ['directory lookup, 100 users', lookingUp(100)],
     ['directory lookup, 10,000 users', lookingUp(10_000)],
     ['directory lookup, 50,000 users', lookingUp(50_000)],
-    ['body of a failed check-in', () => failedCheckinBody(report, null)],
+    ['body of a failed check-in', () => failedCheckinBody(report)],
   ];
   table(
     ['', 'CPU a call'],

@@ -1,5 +1,4 @@
-// IP addresses as the decoders hand them out, and their text.
-import { uint8, uint16 } from '../decode/octets.js';
+// IP addresses as the decoders hand them out, and their text. IPv6 addresses stay sixteen octets of a frame until their text is needed.
 
 /** Dotted decimal of an address held as an unsigned 32-bit number. */
 export function formatIpv4(address: number): string {
@@ -28,17 +27,22 @@ export function formatIpv6(bytes: Uint8Array, at: number): string {
 
 /** Section 5: such an address shows its IPv4 half. */
 function isIpv4Mapped(bytes: Uint8Array, at: number): boolean {
-  for (let i = at; i < at + 10; i++) if (uint8(bytes, i) !== 0) return false;
+  for (let i = at; i < at + 10; i++) if (bytes[i] !== 0) return false;
   return uint16(bytes, at + 10) === 0xffff;
 }
 
 /** Whether the sixteen octets at `at` are `::`. */
 export function isUnspecified(bytes: Uint8Array, at: number): boolean {
-  for (let i = at; i < at + 16; i++) if (uint8(bytes, i) !== 0) return false;
+  for (let i = at; i < at + 16; i++) if (bytes[i] !== 0) return false;
   return true;
 }
 
 /** Whether the address at `at` is in fe80::/10 (RFC 4291, 2.5.6): its sender is on this link. */
 export function isLinkLocal(bytes: Uint8Array, at: number): boolean {
   return (uint16(bytes, at) & 0xffc0) === 0xfe80;
+}
+
+/** The caller has checked that both octets are inside the buffer. */
+function uint16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }

@@ -1,7 +1,8 @@
 // `wifi-monitor devices`: whom the directory knows, from the snapshot in Redis or else from Nexudus itself.
 
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
-import { type Config, ConfigError, readConfig } from '../config/read.js';
+import { type Config, ConfigError } from '../config/config.js';
+import { readConfig } from '../config/read.js';
 import { Directory, type Owner } from '../devices/directory/directory.js';
 import { DirectorySnapshot } from '../devices/directory/directory-snapshot.js';
 import { ownerOf } from '../devices/directory/directory-sync.js';

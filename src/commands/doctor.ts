@@ -3,7 +3,8 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { captureLive } from '../capture/live-interface.js';
 import { defaultRoute, listInterfaces, readInterface } from '../capture/network-interfaces.js';
-import { type Config, ConfigError, readConfig } from '../config/read.js';
+import { type Config, ConfigError } from '../config/config.js';
+import { readConfig } from '../config/read.js';
 import { createNexudusClient, type NexudusClient, NexudusError } from '../nexudus/client.js';
 import { withRedis } from '../sensor/redis-connection.js';
 

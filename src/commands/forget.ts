@@ -1,7 +1,8 @@
 // `wifi-monitor forget MAC`: removes a device everywhere this project keeps it.
 import type { Redis } from 'ioredis';
 import { formatMac, type MacAddress, macDigits } from '../addresses/mac-address.js';
-import { ConfigError, readConfig } from '../config/read.js';
+import { ConfigError } from '../config/config.js';
+import { readConfig } from '../config/read.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { countWords } from '../presenters/count-words.js';
 import { tellToForget } from '../sensor/forget-channel.js';

@@ -1,5 +1,6 @@
 // `wifi-monitor outbox`: what waits for Nexudus, what it refused and why; and what a person can do about it.
-import { ConfigError, readConfig } from '../config/read.js';
+import { ConfigError } from '../config/config.js';
+import { readConfig } from '../config/read.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { countWords } from '../presenters/count-words.js';
 import { outboxEntryJson } from '../presenters/outbox-json.js';

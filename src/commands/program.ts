@@ -1,7 +1,8 @@
 // The commands and their options, for commander; and what an error becomes on the way out: one clear message and an exit code.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type MacAddress, parseMac } from '../addresses/mac-address.js';
-import { ConfigError, loadDotEnv } from '../config/read.js';
+import { ConfigError } from '../config/config.js';
+import { loadDotEnv } from '../config/dot-env.js';
 import type { DecisionKind } from '../devices/decision.js';
 
 /** Exit codes: 0 done, 1 something failed, 2 wrong usage or configuration. */

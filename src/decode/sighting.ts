@@ -1,9 +1,7 @@
 // What a decoder writes its findings into. One object of each kind serves all frames, so that a frame that adds
 // nothing costs no allocation: whoever keeps something copies it before the next frame.
 import type { MacAddress } from '../addresses/mac-address.js';
-
-/** The protocol that gave a device away. */
-export type Protocol = 'arp' | 'dhcp' | 'ndp' | 'dhcpv6';
+import type { Protocol } from './protocol.js';
 
 /** Bytes inside a frame (or inside a decoder's scratch buffer): from `start` up to, not including, `end`. Empty means absent. */
 export class Span {

@@ -1,10 +1,10 @@
 // The decision about a visit: is the device equipment, somebody's, or nobody's? And the reason, in words.
 
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
+import { isRandomised, vendorOf } from '../addresses/vendor.js';
 import type { DirectoryView, Owner } from './directory/directory.js';
 import type { Equipment } from './equipment.js';
 import { type IgnoreRules, ignoredBecause } from './ignore-rules.js';
-import { isRandomised, vendorOf } from './vendor.js';
 
 /** `pending`: no directory has ever been loaded, so nobody can be called unrecognised yet. */
 export type DecisionKind = 'ignored' | 'recognised' | 'unrecognised' | 'pending';

@@ -1,13 +1,14 @@
-// Which devices are equipment and never visitors: rules by MAC or prefix, by vendor and by host name.
-import { type MacAddress, macDigits, parseMac } from '../addresses/mac-address.js';
+// Which devices the settings say are equipment and never visitors: rules by MAC or prefix, by vendor and by host name.
+// config/ignore-rules.ts reads them.
+import { type MacAddress, macDigits } from '../addresses/mac-address.js';
 
-interface MacRule {
+export interface MacRule {
   /** Lower-case digits every ignored address starts with: 2 to 12 of them. */
   readonly digits: string;
   readonly written: string;
 }
 
-interface NameRule {
+export interface NameRule {
   readonly matches: (name: string) => boolean;
   readonly written: string;
 }
@@ -19,116 +20,6 @@ export interface IgnoreRules {
 }
 
 export const NO_IGNORE_RULES: IgnoreRules = { macs: [], vendors: [], hostnames: [] };
-
-/** A whole MAC in any notation, or the first one to five octets separated by `:` or `-`. */
-function parseMacRule(written: string): MacRule | null {
-  const mac = parseMac(written);
-  if (mac !== null) return { digits: macDigits(mac), written };
-  const prefix = written.toLowerCase().replace(/[:-]\*?$/, '');
-  if (!/^[0-9a-f]{2}([:-][0-9a-f]{2}){0,4}$/.test(prefix)) return null;
-  return { digits: prefix.replace(/[:-]/g, ''), written };
-}
-
-/** Slips in writing an address (and nothing that the registries call a vendor, which a test holds). */
-const ALMOST_MACS: readonly RegExp[] = [
-  // 3c:22:zz, 3c:2, 3:22:fb, 3c:22:fb:00:00:01:02
-  /^[0-9a-f]{2}:|^[0-9a-z]{1,2}:[0-9a-z]{1,2}:/i,
-  // 3c-22-zz, but not ap-01-02 or ad-12-lounge
-  /^[0-9a-f]{2}-[0-9a-f]{2}(-[0-9a-z]{0,2})+\*?$/i,
-  // 3c22.fb00, 3c22.fb00.zz01
-  /^[0-9a-f]{4}\.[0-9a-f]{4}(\.[0-9a-z]{0,4})?\*?$/i,
-  // 3c22fb, but not facade
-  /^(?=.*[0-9])[0-9a-f]{6}\*?$/i,
-];
-
-/** The way out for who really has such a name: there it is clear what is meant. */
-const OR_A_NAME = ' (a name that looks like one goes into IGNORE_HOSTNAMES or IGNORE_VENDORS)';
-
-function notAMac(written: string): string {
-  return `${JSON.stringify(written)} is not a MAC address or the beginning of one, such as 00:11:22`;
-}
-
-/**
- * A pattern as people write them: `*` stands for any characters, `?` for one; upper and lower case are the same.
- * Not by a regular expression: host names are sent by strangers, and with several stars it would try for seconds.
- */
-export function patternOf(written: string): (text: string) => boolean {
-  const pattern = folded(written);
-  return (text) => matches(pattern, folded(text));
-}
-
-/** Code points, by which `?` counts, each without its case. */
-function folded(text: string): string[] {
-  return Array.from(text, (character) => character.toLowerCase());
-}
-
-/** What the latest star stands for is made longer until the rest fits; the stars before it need not be tried again. */
-function matches(pattern: readonly string[], text: readonly string[]): boolean {
-  let at = 0;
-  let starAt = -1;
-  let starEnd = 0;
-  for (let index = 0; index < text.length; ) {
-    const wanted = pattern[at];
-    if (wanted === '*') {
-      starAt = at++;
-      starEnd = index;
-    } else if (wanted === '?' || wanted === text[index]) {
-      at++;
-      index++;
-    } else if (starAt >= 0) {
-      at = starAt + 1;
-      index = ++starEnd;
-    } else return false;
-  }
-  while (pattern[at] === '*') at++;
-  return at === pattern.length;
-}
-
-function parseNameRule(written: string): NameRule {
-  return { matches: patternOf(written), written };
-}
-
-/** Reads rules as they are written in settings. `problems` has a sentence for each one that makes no sense. */
-export function parseIgnoreRules(written: {
-  macs: readonly string[];
-  vendors: readonly string[];
-  hostnames: readonly string[];
-}): { rules: IgnoreRules; problems: string[] } {
-  const problems: string[] = [];
-  const macs: MacRule[] = [];
-  for (const text of written.macs) {
-    const rule = parseMacRule(text);
-    if (rule === null) problems.push(notAMac(text));
-    else macs.push(rule);
-  }
-  return {
-    rules: { macs, vendors: written.vendors.map(parseNameRule), hostnames: written.hostnames.map(parseNameRule) },
-    problems,
-  };
-}
-
-/**
- * Adds rules as they are written on a command line: an address or its beginning, else a pattern for vendors and host
- * names. What is almost an address is a problem: taken for a name it would match nothing, and nobody would notice.
- */
-export function withRules(
-  rules: IgnoreRules,
-  written: readonly string[],
-): { rules: IgnoreRules; problems: readonly string[] } {
-  const problems: string[] = [];
-  const macs = [...rules.macs];
-  const names: NameRule[] = [];
-  for (const text of written) {
-    const rule = parseMacRule(text);
-    if (rule !== null) macs.push(rule);
-    else if (ALMOST_MACS.some((slip) => slip.test(text))) problems.push(`${notAMac(text)}${OR_A_NAME}`);
-    else names.push(parseNameRule(text));
-  }
-  return {
-    rules: { macs, vendors: [...rules.vendors, ...names], hostnames: [...rules.hostnames, ...names] },
-    problems,
-  };
-}
 
 /** The reason to ignore this device, as a phrase; null when no rule matches. */
 export function ignoredBecause(

@@ -1,7 +1,10 @@
-// The failed check-in's body, as POST /api/spaces/failedcheckins takes it.
+// The failed check-in's body, as POST /api/spaces/failedcheckins takes it, made from the facts of a report. Its wording is here.
+import { formatIpv4 } from '../addresses/ip-address.js';
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
+import { isRandomised, vendorOf } from '../addresses/vendor.js';
+import { PROTOCOL_NAMES, type Protocol } from '../decode/protocol.js';
 import { oneLine } from './one-line.js';
-import { wallTime } from './wall-time.js';
+import type { Plan } from './plan.js';
 
 /** The body of POST /api/spaces/failedcheckins, as the API names it. */
 export type FailedCheckin = {
@@ -20,20 +23,30 @@ export type FailedCheckin = {
   TeamsAtTheTimeOfCheckin?: string;
 };
 
-/** What is known about the visit that is reported. */
-export type CheckinReport = {
-  businessId: number;
-  mac: MacAddress;
+/** A coworker who registered the device, but whose account is not active. */
+export interface InactiveOwner {
+  readonly coworkerId: number;
+  readonly name: string;
+  readonly status: 'inactive' | 'archived';
+}
+
+/** What a failed check-in tells about a visit. */
+export interface CheckinFacts {
+  readonly businessId: number;
+  readonly mac: MacAddress;
   /** Start of the visit, Unix time in ms. */
-  startMs: number;
-  vendor: string | null;
-  randomised: boolean;
-  hostname: string | null;
-  ip: string | null;
-  via: readonly string[];
-  /** Set when the device is registered, but by somebody who may not be here. `reason` says why, in a few words. */
-  inactive?: { coworkerId: number; name: string; reason: string; tariff?: string; teams?: string[] };
-};
+  readonly startMs: number;
+  /** The start as the clock on the wall of the location showed it; null when SPACE_TIMEZONE is not set. */
+  readonly localStart: string | null;
+  readonly hostname: string | null;
+  /** An unsigned 32-bit number, 0 when unknown. */
+  readonly ipv4: number;
+  /** Only shown when there is no IPv4 address. */
+  readonly ipv6: string | null;
+  readonly via: readonly Protocol[];
+  /** Set when the device is registered, but by somebody who may not be here (REPORT_INACTIVE). */
+  readonly inactive: InactiveOwner | null;
+}
 
 /** Code points and UTF-16 units alike. */
 const LONGEST_DESCRIPTION = 250;
@@ -41,49 +54,51 @@ const LONGEST_HOSTNAME = 64;
 const SHORTEST_HOSTNAME = 16;
 const LONGEST_LIST = 250;
 
-/** The body that reports a visit. Throws RangeError when `timeZone` is not an IANA name. */
-export function failedCheckinBody(report: CheckinReport, timeZone: string | null): FailedCheckin {
-  const { inactive } = report;
+/** The body that reports a visit. `plan`: what the inactive owner of the device had booked. */
+export function failedCheckinBody(facts: CheckinFacts, plan: Plan | null = null): FailedCheckin {
   return {
-    BusinessId: report.businessId,
-    CheckinAttemptTime: new Date(report.startMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
-    ...(timeZone === null ? {} : { CheckinAttemptTimeLocal: wallTime(report.startMs, timeZone) }),
+    BusinessId: facts.businessId,
+    CheckinAttemptTime: attemptTime(facts.startMs),
+    ...(facts.localStart === null ? {} : { CheckinAttemptTimeLocal: facts.localStart }),
     Source: 3,
-    MacAddresses: formatMac(report.mac).toUpperCase(),
-    Description: description(report),
-    ...(inactive === undefined ? {} : { CoworkerId: inactive.coworkerId }),
-    ...(inactive?.tariff === undefined ? {} : { TariffAtTheTimeOfCheckin: oneLine(inactive.tariff, LONGEST_LIST) }),
-    ...(inactive?.teams === undefined || inactive.teams.length === 0
+    MacAddresses: formatMac(facts.mac).toUpperCase(),
+    Description: description(facts),
+    ...(facts.inactive === null ? {} : { CoworkerId: facts.inactive.coworkerId }),
+    ...(plan === null || plan.tariff === null ? {} : { TariffAtTheTimeOfCheckin: oneLine(plan.tariff, LONGEST_LIST) }),
+    ...(plan === null || plan.teams.length === 0
       ? {}
-      : { TeamsAtTheTimeOfCheckin: oneLine(inactive.teams.join(','), LONGEST_LIST) }),
+      : { TeamsAtTheTimeOfCheckin: oneLine(plan.teams.join(','), LONGEST_LIST) }),
   };
 }
 
-const PROTOCOLS: Readonly<Record<string, string>> = { arp: 'ARP', dhcp: 'DHCP', ndp: 'NDP', dhcpv6: 'DHCPv6' };
-
-/** One sentence. The hostname is the longest fact and the least worth: it gives way to the others. */
-function description(report: CheckinReport): string {
-  const { hostname } = report;
-  const whole = sentence(report, hostname === null ? null : oneLine(hostname, LONGEST_HOSTNAME));
-  if (hostname === null || whole.length <= LONGEST_DESCRIPTION) return oneLine(whole, LONGEST_DESCRIPTION);
-  const left = LONGEST_DESCRIPTION - sentence(report, '').length;
-  return oneLine(sentence(report, oneLine(hostname, Math.max(SHORTEST_HOSTNAME, left))), LONGEST_DESCRIPTION);
+/** `2025-01-15T10:30:00Z`, as CheckinAttemptTime takes it. */
+export function attemptTime(startMs: number): string {
+  return new Date(startMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
-function sentence({ vendor, randomised, ip, via, inactive }: CheckinReport, hostname: string | null): string {
+/** One sentence. If it is too long, the host name is cut: it is the longest fact and worth the least. */
+function description(facts: CheckinFacts): string {
+  const { hostname } = facts;
+  const whole = sentence(facts, hostname === null ? null : oneLine(hostname, LONGEST_HOSTNAME));
+  if (hostname === null || whole.length <= LONGEST_DESCRIPTION) return oneLine(whole, LONGEST_DESCRIPTION);
+  const left = LONGEST_DESCRIPTION - sentence(facts, '').length;
+  return oneLine(sentence(facts, oneLine(hostname, Math.max(SHORTEST_HOSTNAME, left))), LONGEST_DESCRIPTION);
+}
+
+function sentence(facts: CheckinFacts, hostname: string | null): string {
+  const { mac, ipv4, ipv6, via, inactive } = facts;
+  const vendor = vendorOf(mac);
+  const ip = ipv4 === 0 ? ipv6 : formatIpv4(ipv4);
   const who =
-    inactive === undefined
-      ? 'Unrecognised device'
-      : `Device of ${oneLine(inactive.name, 40)} (${oneLine(inactive.reason, 60)})`;
-  const protocols = via.map((protocol) => PROTOCOLS[protocol] ?? oneLine(protocol, 12));
-  const facts = [
+    inactive === null ? 'Unrecognised device' : `Device of ${oneLine(inactive.name, 40)} (account ${inactive.status})`;
+  const told = [
     vendor === null ? null : oneLine(vendor, 60),
-    randomised ? 'private (randomised) address' : vendor === null ? 'unknown vendor' : null,
+    isRandomised(mac) ? 'private (randomised) address' : vendor === null ? 'unknown vendor' : null,
     hostname === null ? null : `hostname ${hostname}`,
     ip === null ? null : `IP ${oneLine(ip, 45)}`,
-    protocols.length === 0 ? null : `seen by ${listed(protocols)}`,
+    via.length === 0 ? null : `seen by ${listed(via.map((protocol) => PROTOCOL_NAMES[protocol]))}`,
   ];
-  return `${who}: ${facts.filter((fact) => fact !== null).join(', ')}.`;
+  return `${who}: ${told.filter((fact) => fact !== null).join(', ')}.`;
 }
 
 /** `ARP, DHCP and NDP`. Not Intl.ListFormat, which takes 13 ms to load. */

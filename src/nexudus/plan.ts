@@ -3,12 +3,15 @@ import type { NexudusClient } from './client.js';
 import { readPages } from './pages.js';
 import { contractRecord, coworkerTeams, teamRecord } from './schemas.js';
 
-/** The plan's name, null when there is none, and the names of the teams. Roles CoworkerContract-List, Coworker-Read, Team-List. */
-export async function readPlan(
-  client: NexudusClient,
-  coworkerId: number,
-  signal?: AbortSignal,
-): Promise<{ tariff: string | null; teams: string[] }> {
+export interface Plan {
+  /** The plan's name; null when there is none. */
+  readonly tariff: string | null;
+  /** The names of the teams. */
+  readonly teams: readonly string[];
+}
+
+/** Roles CoworkerContract-List, Coworker-Read, Team-List. */
+export async function readPlan(client: NexudusClient, coworkerId: number, signal?: AbortSignal): Promise<Plan> {
   return { tariff: await readTariff(client, coworkerId, signal), teams: await readTeams(client, coworkerId, signal) };
 }
 

@@ -1,9 +1,11 @@
-// Delivers one failed check-in: asks the directory again, searches when an earlier try may have arrived, posts, and says
-// what to do next. How entries wait is the outbox's business.
+// Delivers one report: asks the directory again, searches when an earlier try may have arrived, posts, and says what to do next.
+// How reports wait is the outbox's business.
 import { NexudusError, type NexudusFailure } from '../nexudus/client.js';
-import type { FailedCheckin } from '../nexudus/failed-checkin.js';
+import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
+import type { Plan } from '../nexudus/plan.js';
 import type { ClaimPost } from './daily-limit.js';
-import type { Deliver, OutboxEntry, Outcome } from './outbox.js';
+import type { Deliver, Outcome } from './outbox.js';
+import type { Report } from './report.js';
 
 /** How long is waited for what, ms. */
 export interface Patience {
@@ -29,9 +31,9 @@ const PATIENCE: Patience = {
 const THROTTLED_PAUSE_MS = 30_000;
 /** How soon is looked whether a new day has begun. */
 const DAILY_LIMIT_PAUSE_MS = 300_000;
-/** After an entry waited this long somebody may have registered the device; before, it was decided a moment ago. */
+/** If a report has waited this long, somebody may have registered the device meanwhile. Until then its decision is fresh. */
 const WAITED_LONG_MS = 30_000;
-/** After so many server errors in a row for the same entry the entry, not the API, is the likely cause. */
+/** After so many server errors in a row for one report, the report is the likely cause, not the API. */
 const TRIES_BEFORE_PUT_BACK = 3;
 
 export type Recheck =
@@ -40,22 +42,22 @@ export type Recheck =
   | { readonly kind: 'wait'; readonly reason: string };
 
 export interface DeliveryEdges {
-  /** Makes the record; answers its id. */
+  /** Makes the record and returns its id. */
   post(checkin: FailedCheckin): Promise<number>;
-  /** The id of the record that an earlier try made, null when there is none. */
+  /** The id of the record that an earlier try made; null when there is none. */
   find(checkin: FailedCheckin): Promise<number | null>;
-  /** Brings the directory up to date before an entry that has waited; never rejects. */
+  /** Brings the directory up to date before a report that has waited is posted; never rejects. */
   freshen?(): Promise<void>;
   /** Asks the directory again: report it still, do not, or wait because there is no directory to ask. */
-  recheck(entry: OutboxEntry): Recheck;
-  /** Adds what is only read when it is really needed (the plan and teams of an inactive coworker). */
-  complete(checkin: FailedCheckin): Promise<FailedCheckin>;
+  recheck(report: Report): Recheck;
+  /** The plan and teams of an inactive coworker: read only when a report about one is posted. */
+  readPlan(coworkerId: number): Promise<Plan>;
   /** Takes one post out of the day's number. */
   readonly claimPost?: ClaimPost;
   readonly patience?: Patience;
 }
 
-/** Makes the function that delivers; it remembers how often in a row the API failed, so make one for all entries. */
+/** Makes the function that delivers; it remembers how often in a row the API failed, so make one for all reports. */
 export function createDelivery(edges: DeliveryEdges): Deliver {
   const patience = edges.patience ?? PATIENCE;
   let failuresInARow = 0;
@@ -67,7 +69,7 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
     return { kind: 'pause', ms: Math.round(longest * (0.5 + Math.random() / 2)), reason };
   }
 
-  function afterFailure(entry: OutboxEntry, failure: NexudusFailure): Outcome {
+  function afterFailure(report: Report, failure: NexudusFailure): Outcome {
     switch (failure.kind) {
       case 'throttled':
         return { kind: 'pause', ms: failure.retryAfterMs ?? THROTTLED_PAUSE_MS, reason: 'Nexudus asks to wait' };
@@ -83,58 +85,59 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
         // Only a 400 is Nexudus's verdict on this very check-in. Anything else (a wrong path, a proxy's answer, a 200 that
         // says it failed) may be mended on the other side, so nothing is dropped for it.
         if (failure.status === 400) return { kind: 'refused', reason: failure.messages.join('; ') };
-        return afterDoubtful(entry, failure.messages.join('; '));
+        return afterDoubtful(report, failure.messages.join('; '));
       case 'unavailable':
       case 'unexpected':
-        return failure.mayHaveArrived ? afterDoubtful(entry, failure.message) : pause(failure.message);
+        return failure.mayHaveArrived ? afterDoubtful(report, failure.message) : pause(failure.message);
     }
   }
 
   /**
-   * The post may still be on its way: a search at once would find nothing, and then there would be two. The first time the others
-   * go ahead meanwhile; when they are not answered either it is the API, and all wait in their order. But not for ever for one that
-   * alone is never answered.
+   * The post may still be on its way: a search at once would find nothing, and a second post would make a second record. The first
+   * time the other reports go ahead meanwhile. If they get no answer either, the API is the cause, and all wait in their order. If
+   * only this report gets no answer, it is put back after three tries, so that the others do not wait for it.
    */
-  function afterSilence(entry: OutboxEntry, reason: string): Outcome {
+  function afterSilence(report: Report, reason: string): Outcome {
     const isFirst = failuresInARow === 0;
-    const outcome = afterDoubtful(entry, reason);
+    const outcome = afterDoubtful(report, reason);
     if (isFirst || outcome.kind === 'put-back') return { kind: 'put-back', reason, leastMs: patience.searchAfterMs };
     return { ...outcome, ms: Math.max(outcome.ms, patience.searchAfterMs) };
   }
 
-  /** A failure of the API or of this entry: the API is given a few chances, then the others go ahead. */
-  function afterDoubtful(entry: OutboxEntry, reason: string): Outcome & { kind: 'pause' | 'put-back' } {
-    blocking = { id: entry.id, tries: blocking?.id === entry.id ? blocking.tries + 1 : 1 };
+  /** A failure of the API or of this report: after a few tries the others go ahead. */
+  function afterDoubtful(report: Report, reason: string): Outcome & { kind: 'pause' | 'put-back' } {
+    blocking = { id: report.id, tries: blocking?.id === report.id ? blocking.tries + 1 : 1 };
     return blocking.tries >= TRIES_BEFORE_PUT_BACK ? { kind: 'put-back', reason } : pause(reason);
   }
 
   /** The id of the record that an earlier try made; an outcome when that cannot be told now; null when there is none. */
-  async function search(entry: OutboxEntry): Promise<number | Outcome | null> {
+  async function search(report: Report): Promise<number | Outcome | null> {
     try {
-      return await edges.find(entry.checkin);
+      return await edges.find(failedCheckinBody(report));
     } catch (error) {
       if (!(error instanceof NexudusError)) throw error;
       const { failure } = error;
       // No verdict on the check-in itself, only on the question: the others go ahead, this one is asked about again.
       if (failure.kind === 'rejected' || failure.kind === 'unauthorised')
         return { kind: 'put-back', reason: error.message };
-      return afterFailure(entry, failure);
+      return afterFailure(report, failure);
     }
   }
 
-  /** Adds plan and teams where they can be had; a report without them is better than none. */
-  async function complete(checkin: FailedCheckin): Promise<FailedCheckin> {
+  /** If plan and teams cannot be had, the report goes without them: that is better than none. */
+  async function bodyOf(report: Report): Promise<FailedCheckin> {
+    if (report.inactive === null) return failedCheckinBody(report);
     try {
-      return await edges.complete(checkin);
+      return failedCheckinBody(report, await edges.readPlan(report.inactive.coworkerId));
     } catch (error) {
       const isFinal = error instanceof NexudusError && ['rejected', 'unauthorised'].includes(error.failure.kind);
-      if (isFinal) return checkin;
+      if (isFinal) return failedCheckinBody(report);
       throw error;
     }
   }
 
-  async function post(entry: OutboxEntry, markSent: (sent: boolean) => Promise<void>): Promise<Outcome> {
-    const checkin = await complete(entry.checkin);
+  async function post(report: Report, markSent: (sent: boolean) => Promise<void>): Promise<Outcome> {
+    const checkin = await bodyOf(report);
     const claim = edges.claimPost === undefined ? null : await edges.claimPost();
     if (claim !== null && !claim.isGranted) {
       return {
@@ -156,28 +159,28 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
       const { failure } = error;
       if (!mayHaveArrived(failure)) {
         await claim?.giveBack();
-        // An entry that was sent before stays marked: a search costs little.
-        if (!entry.sent) await markSent(false);
-      } else if (hasNoAnswer(failure)) return afterSilence(entry, error.message);
-      return afterFailure(entry, failure);
+        // A report that was sent before stays marked: a search costs little.
+        if (!report.sent) await markSent(false);
+      } else if (hasNoAnswer(failure)) return afterSilence(report, error.message);
+      return afterFailure(report, failure);
     }
   }
 
-  return async (entry, markSent, addedMs) => {
+  return async (report, markSent, addedMs) => {
     if (Date.now() - addedMs > WAITED_LONG_MS) await edges.freshen?.();
-    const recheck = edges.recheck(entry);
+    const recheck = edges.recheck(report);
     if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
-    if (recheck.kind === 'not-needed' && !entry.sent) return recheck;
+    if (recheck.kind === 'not-needed' && !report.sent) return recheck;
     try {
-      if (entry.sent) {
-        const found = await search(entry);
+      if (report.sent) {
+        const found = await search(report);
         if (typeof found === 'number') return succeed({ kind: 'found', recordId: found });
         if (found !== null) return found;
         if (recheck.kind === 'not-needed') return recheck;
       }
-      return await post(entry, markSent);
+      return await post(report, markSent);
     } catch (error) {
-      if (error instanceof NexudusError) return afterFailure(entry, error.failure);
+      if (error instanceof NexudusError) return afterFailure(report, error.failure);
       throw error;
     }
   };

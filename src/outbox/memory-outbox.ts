@@ -5,14 +5,14 @@ import {
   FIRST_PUT_BACK_MS,
   type Outbox,
   type OutboxCounts,
-  type OutboxEntry,
   type OutboxItem,
   type Outcome,
   putBackMs,
 } from './outbox.js';
+import type { Report } from './report.js';
 
 interface Waiting {
-  entry: OutboxEntry;
+  report: Report;
   readonly addedMs: number;
   tries: number;
   /** Steady time before which it is not tried again. */
@@ -46,14 +46,14 @@ export class MemoryOutbox implements Outbox {
 
   constructor(private readonly options: MemoryOutboxOptions) {}
 
-  add(entry: OutboxEntry): void {
-    if (this.entries.has(entry.id) || this.failed.has(entry.id) || this.done.has(entry.id)) return;
-    this.entries.set(entry.id, { entry, addedMs: Date.now(), tries: 0, notBeforeMs: 0, reason: null });
+  enqueue(report: Report): void {
+    if (this.entries.has(report.id) || this.failed.has(report.id) || this.done.has(report.id)) return;
+    this.entries.set(report.id, { report, addedMs: Date.now(), tries: 0, notBeforeMs: 0, reason: null });
     this.wake?.();
   }
 
   /** Starts to deliver. `onOutcome` hears of every try. */
-  start(deliver: Deliver, onOutcome: (entry: OutboxEntry, outcome: Outcome) => void): Deliverer {
+  start(deliver: Deliver, onOutcome: (report: Report, outcome: Outcome) => void): Deliverer {
     let closing = false;
     const running = this.run(deliver, onOutcome, () => closing);
     return {
@@ -67,7 +67,7 @@ export class MemoryOutbox implements Outbox {
 
   private async run(
     deliver: Deliver,
-    onOutcome: (entry: OutboxEntry, outcome: Outcome) => void,
+    onOutcome: (report: Report, outcome: Outcome) => void,
     isClosing: () => boolean,
   ): Promise<void> {
     while (!isClosing()) {
@@ -77,23 +77,23 @@ export class MemoryOutbox implements Outbox {
         await this.sleep(this.nextReadyMs() - now);
         continue;
       }
-      this.activeId = next.entry.id;
+      this.activeId = next.report.id;
       const outcome = await deliver(
-        next.entry,
+        next.report,
         async (sent) => {
-          next.entry = { ...next.entry, sent };
+          next.report = { ...next.report, sent };
         },
         next.addedMs,
       );
       this.activeId = null;
       this.pausedUntilMs = performance.now() + this.options.spacingMs;
       this.apply(next, outcome);
-      onOutcome(next.entry, outcome);
+      onOutcome(next.report, outcome);
     }
   }
 
   private apply(item: Waiting, outcome: Outcome): void {
-    const { id } = item.entry;
+    const { id } = item.report;
     switch (outcome.kind) {
       case 'posted':
       case 'found':
@@ -168,16 +168,16 @@ export class MemoryOutbox implements Outbox {
 
   async list(most: number): Promise<OutboxItem[]> {
     const now = performance.now();
-    const item = (state: OutboxItem['state'], { entry, addedMs, tries, reason }: Waiting): OutboxItem => ({
-      id: entry.id,
+    const item = (state: OutboxItem['state'], { report, addedMs, tries, reason }: Waiting): OutboxItem => ({
+      id: report.id,
       state,
       addedMs,
       attempts: tries,
       reason,
-      checkin: entry.checkin,
+      report,
     });
     const waiting = [...this.entries.values()].map((one) => {
-      const state = one.entry.id === this.activeId ? 'active' : one.notBeforeMs > now ? 'delayed' : 'waiting';
+      const state = one.report.id === this.activeId ? 'active' : one.notBeforeMs > now ? 'delayed' : 'waiting';
       return item(state, one);
     });
     return [...[...this.failed.values()].map((one) => item('failed', one)), ...waiting].slice(0, most);
@@ -185,10 +185,10 @@ export class MemoryOutbox implements Outbox {
 
   async retry(id: string | null): Promise<number> {
     const again =
-      id === null ? [...this.failed.values()] : [...this.failed.values()].filter((item) => item.entry.id === id);
+      id === null ? [...this.failed.values()] : [...this.failed.values()].filter((item) => item.report.id === id);
     for (const item of again) {
-      this.failed.delete(item.entry.id);
-      this.entries.set(item.entry.id, { ...item, notBeforeMs: 0 });
+      this.failed.delete(item.report.id);
+      this.entries.set(item.report.id, { ...item, notBeforeMs: 0 });
     }
     this.wake?.();
     return again.length;

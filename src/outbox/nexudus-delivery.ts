@@ -3,42 +3,44 @@ import { type DecisionRules, decide } from '../devices/decision.js';
 import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
 import type { NexudusClient } from '../nexudus/client.js';
-import type { FailedCheckin } from '../nexudus/failed-checkin.js';
 import { findFailedCheckin, postFailedCheckin } from '../nexudus/failed-checkin-records.js';
 import { readPlan } from '../nexudus/plan.js';
 import { createDelivery, type DeliveryEdges, type Recheck } from './delivery.js';
-import type { Deliver, OutboxEntry } from './outbox.js';
+import type { Deliver } from './outbox.js';
+import type { Report } from './report.js';
 
 const NO_EQUIPMENT = new Equipment();
 
-/** One delivery for all entries; it remembers how often in a row the API failed. */
+/** Make one for all reports: it remembers how often in a row the API failed. */
 export function nexudusDelivery(
   client: NexudusClient,
   rules: DecisionRules & { readonly businessId: number },
   more: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> = {},
 ): Deliver {
-  function recheck({ mac, hostname, ipv4, checkin }: OutboxEntry): Recheck {
+  function recheck(report: Report): Recheck {
+    const { mac, hostname, ipv4 } = report;
     const decision = decide(
       { mac, hostname, ipv4 },
-      checkin.BusinessId === rules.businessId ? rules : foreignRules(checkin),
+      report.businessId === rules.businessId ? rules : foreignRules(report),
     );
     switch (decision.kind) {
       case 'unrecognised':
         return { kind: 'report' };
       case 'pending':
         return { kind: 'wait', reason: decision.reason };
-      default:
+      case 'ignored':
+      case 'recognised':
         return { kind: 'not-needed', reason: decision.reason };
     }
   }
 
   /** Another business's sensors have rules, equipment and a local list of their own; who is registered is the same for all. */
-  function foreignRules(checkin: FailedCheckin): DecisionRules {
+  function foreignRules({ inactive }: Report): DecisionRules {
     const { directory } = rules;
     return {
       ignore: NO_IGNORE_RULES,
       equipment: NO_EQUIPMENT,
-      reportInactive: checkin.CoworkerId !== undefined,
+      reportInactive: inactive !== null,
       directory: {
         loaded: directory.loaded,
         lookup(mac) {
@@ -49,21 +51,11 @@ export function nexudusDelivery(
     };
   }
 
-  async function complete(checkin: FailedCheckin): Promise<FailedCheckin> {
-    if (checkin.CoworkerId === undefined) return checkin;
-    const { tariff, teams } = await readPlan(client, checkin.CoworkerId);
-    return {
-      ...checkin,
-      ...(tariff === null ? {} : { TariffAtTheTimeOfCheckin: tariff }),
-      ...(teams.length === 0 ? {} : { TeamsAtTheTimeOfCheckin: teams.join(',') }),
-    };
-  }
-
   return createDelivery({
     post: (checkin) => postFailedCheckin(client, checkin),
     find: (checkin) => findFailedCheckin(client, checkin),
     recheck,
-    complete,
+    readPlan: (coworkerId) => readPlan(client, coworkerId),
     ...more,
   });
 }

@@ -3,19 +3,17 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type MacAddress, macDigits } from '../addresses/mac-address.js';
-import type { FailedCheckin } from '../nexudus/failed-checkin.js';
 import {
   type Deliver,
   type Deliverer,
   FIRST_PUT_BACK_MS,
-  OUTBOX_ENTRY,
   type Outbox,
   type OutboxCounts,
-  type OutboxEntry,
   type OutboxItem,
   type Outcome,
   putBackMs,
 } from './outbox.js';
+import { parseReport, type Report } from './report.js';
 
 /** The braces keep all keys of the queue in one slot of a Redis Cluster. */
 const PREFIX = '{nwm:outbox}';
@@ -40,7 +38,7 @@ export interface RedisOutboxOptions {
 }
 
 export class RedisOutbox implements Outbox {
-  private readonly queue: Queue<OutboxEntry>;
+  private readonly queue: Queue<Report>;
   private readonly redis: Redis;
 
   /**
@@ -50,7 +48,7 @@ export class RedisOutbox implements Outbox {
   constructor(redis: Redis, options: RedisOutboxOptions) {
     this.redis = redis;
     const keep = { age: Math.ceil(options.retentionMs / 1_000) };
-    this.queue = new Queue<OutboxEntry>(QUEUE, {
+    this.queue = new Queue<Report>(QUEUE, {
       connection: redis,
       prefix: PREFIX,
       streams: { events: { maxLen: 100 } },
@@ -65,8 +63,8 @@ export class RedisOutbox implements Outbox {
     this.queue.on('error', ignoreConnectionErrors);
   }
 
-  async add(entry: OutboxEntry): Promise<void> {
-    await this.queue.add('failed-checkin', entry, { jobId: entry.id });
+  async enqueue(report: Report): Promise<void> {
+    await this.queue.add('failed-checkin', report, { jobId: report.id });
   }
 
   async counts(): Promise<OutboxCounts> {
@@ -90,15 +88,15 @@ export class RedisOutbox implements Outbox {
       if (items.length >= most) break;
       const jobs = await this.queue.getJobs([state === 'waiting' ? 'wait' : state], 0, most - items.length - 1, true);
       for (const job of jobs) {
-        const entry = OUTBOX_ENTRY.safeParse(job.data);
-        if (!entry.success || job.id === undefined) continue;
+        const report = parseReport(job.data);
+        if (report === null || job.id === undefined) continue;
         items.push({
           id: job.id,
           state,
           addedMs: job.timestamp,
           attempts: job.attemptsMade,
           reason: job.failedReason ?? null,
-          checkin: entry.data.checkin as FailedCheckin,
+          report,
         });
       }
     }
@@ -168,7 +166,7 @@ export interface RedisDeliveryOptions {
   /** Least time between two tries, over all sensors, ms. */
   readonly spacingMs: number;
   readonly firstPutBackMs?: number;
-  readonly onOutcome: (entry: OutboxEntry, outcome: Outcome) => void;
+  readonly onOutcome: (report: Report, outcome: Outcome) => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -179,18 +177,17 @@ export function startRedisDelivery(
   deliver: Deliver,
   options: RedisDeliveryOptions,
 ): Deliverer {
-  const worker = new Worker<OutboxEntry>(
+  const worker = new Worker<Report>(
     QUEUE,
     async (job, token = '') => {
-      const parsed = OUTBOX_ENTRY.safeParse(job.data);
-      if (!parsed.success) throw new UnrecoverableError('this entry was not written by wifi-monitor');
-      const entry = parsed.data as OutboxEntry;
+      const report = parseReport(job.data);
+      if (report === null) throw new UnrecoverableError('this entry was not written by wifi-monitor');
       const markSent = async (sent: boolean) => {
-        await job.updateData({ ...entry, sent });
+        await job.updateData({ ...report, sent });
         if (sent) await holdLock(job, token);
       };
-      const outcome = await deliver(entry, markSent, job.timestamp);
-      options.onOutcome(entry, outcome);
+      const outcome = await deliver(report, markSent, job.timestamp);
+      options.onOutcome(report, outcome);
       return await conclude(job, outcome, outbox);
     },
     {
@@ -230,7 +227,7 @@ class PutBack extends Error {
  * it over. An answer that took long leaves too little of the lock's time for the post.
  * @throws Error when it is not, or when nobody can tell
  */
-async function holdLock(job: Job<OutboxEntry>, token: string): Promise<void> {
+async function holdLock(job: Job<Report>, token: string): Promise<void> {
   const askedMs = performance.now();
   const isOurs = (await job.extendLock(token, LOCK_MS)) === 1;
   if (!isOurs || performance.now() - askedMs > LONGEST_LOCK_ANSWER_MS) {
@@ -238,7 +235,7 @@ async function holdLock(job: Job<OutboxEntry>, token: string): Promise<void> {
   }
 }
 
-async function conclude(job: Job<OutboxEntry>, outcome: Outcome, outbox: RedisOutbox): Promise<Outcome> {
+async function conclude(job: Job<Report>, outcome: Outcome, outbox: RedisOutbox): Promise<Outcome> {
   switch (outcome.kind) {
     case 'posted':
     case 'found':

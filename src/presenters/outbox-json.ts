@@ -1,5 +1,5 @@
-// An entry of the outbox as JSON: what `outbox --json` prints and the status API answers.
-import type { FailedCheckin } from '../nexudus/failed-checkin.js';
+// A report that waits, as JSON: what `outbox --json` prints and the status API returns.
+import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
 import type { OutboxItem } from '../outbox/outbox.js';
 
 export interface OutboxEntryJson {
@@ -12,6 +12,7 @@ export interface OutboxEntryJson {
   readonly failedCheckin: FailedCheckin;
 }
 
-export function outboxEntryJson({ id, state, addedMs, attempts, reason, checkin }: OutboxItem): OutboxEntryJson {
-  return { type: 'entry', id, state, added: new Date(addedMs).toISOString(), attempts, reason, failedCheckin: checkin };
+export function outboxEntryJson({ id, state, addedMs, attempts, reason, report }: OutboxItem): OutboxEntryJson {
+  const failedCheckin = failedCheckinBody(report);
+  return { type: 'entry', id, state, added: new Date(addedMs).toISOString(), attempts, reason, failedCheckin };
 }

@@ -1,10 +1,10 @@
 // A visit as JSON: what `replay --json` prints and the status API answers.
 import { formatIpv4 } from '../addresses/ip-address.js';
 import { formatMac } from '../addresses/mac-address.js';
+import { isRandomised, vendorOf } from '../addresses/vendor.js';
 import type { DecisionKind } from '../devices/decision.js';
-import { isRandomised, vendorOf } from '../devices/vendor.js';
-import type { FailedCheckin } from '../nexudus/failed-checkin.js';
-import type { VisitRecord } from '../pipeline/pipeline.js';
+import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
+import type { VisitRecord } from '../pipeline/record.js';
 
 export interface VisitJson {
   readonly type: 'visit';
@@ -25,10 +25,10 @@ export interface VisitJson {
   readonly failedCheckin: FailedCheckin | null;
 }
 
-export function visitJson(report: VisitRecord): VisitJson {
-  const { visit, decision, startMs, checkin } = report;
+export function visitJson(record: VisitRecord): VisitJson {
+  const { visit, decision, startMs, report } = record;
   const owner = decision?.owner ?? null;
-  const spaced = report.settlement === 'spaced' ? '; reported a short while ago (REPORT_AGAIN_AFTER)' : '';
+  const spaced = record.settlement === 'spaced' ? '; reported a short while ago (REPORT_AGAIN_AFTER)' : '';
   return {
     type: 'visit',
     mac: formatMac(visit.mac),
@@ -47,6 +47,6 @@ export function visitJson(report: VisitRecord): VisitJson {
       [decision?.reason ?? 'not decided yet', decision?.hint ?? null].filter((part) => part !== null).join('; ') +
       spaced,
     coworker: owner === null ? null : { id: owner.kind === 'coworker' ? owner.id : null, name: owner.name },
-    failedCheckin: checkin,
+    failedCheckin: report === null ? null : failedCheckinBody(report),
   };
 }

@@ -1,7 +1,7 @@
 // The logger, and how much of a device's identity it may show.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { formatMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
-import type { Config } from '../config/read.js';
+import type { Config } from '../config/config.js';
 
 export type { Logger } from 'pino';
 

@@ -1,9 +1,14 @@
 // What the monitor says: one line a decision, one a delivery, one a change of an interface; troubles at most once a minute.
+
+import { vendorOf } from '../addresses/vendor.js';
 import type { InterfaceState } from '../capture/interface-watch.js';
-import type { Config } from '../config/read.js';
-import { vendorOf } from '../devices/vendor.js';
-import type { OutboxEntry, Outcome } from '../outbox/outbox.js';
-import type { FrameCounts, PipelineListener, VisitRecord } from '../pipeline/pipeline.js';
+import type { Config } from '../config/config.js';
+import { attemptTime } from '../nexudus/failed-checkin.js';
+import type { Outcome } from '../outbox/outbox.js';
+import type { Report } from '../outbox/report.js';
+import type { FrameCounts } from '../pipeline/frames.js';
+import type { PipelineListener } from '../pipeline/listeners.js';
+import type { VisitRecord } from '../pipeline/record.js';
 import type { FloodGuard } from '../visits/flood-guard.js';
 import { type Logger, type MacForLog, macForLog, textForLog } from './log.js';
 import { redisTrouble } from './redis-connection.js';
@@ -87,15 +92,15 @@ export class SensorLog implements PipelineListener {
     }, LOOK_AT_FLOOD_EVERY_MS).unref();
   }
 
-  onDryRun({ mac, checkin }: OutboxEntry): void {
+  onDryRun({ mac, startMs }: Report): void {
     this.outbox.info(
-      { mac: this.mac(mac), vendor: vendorOf(mac), attempt: checkin.CheckinAttemptTime },
+      { mac: this.mac(mac), vendor: vendorOf(mac), attempt: attemptTime(startMs) },
       'dry run: this failed check-in would be posted',
     );
   }
 
-  onOutcome({ mac, checkin }: OutboxEntry, outcome: Outcome): void {
-    const about = { mac: this.mac(mac), attempt: checkin.CheckinAttemptTime };
+  onOutcome({ mac, startMs }: Report, outcome: Outcome): void {
+    const about = { mac: this.mac(mac), attempt: attemptTime(startMs) };
     switch (outcome.kind) {
       case 'posted':
         this.outbox.info({ ...about, record: outcome.recordId }, 'failed check-in posted');

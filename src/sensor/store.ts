@@ -1,11 +1,12 @@
-// Where the monitor keeps visits and failed check-ins: in Redis, or in memory for trials and dry runs.
+// Where a sensor keeps visits and reports: in Redis, or in memory for trials and dry runs.
 import type { Redis } from 'ioredis';
 import type { MacAddress } from '../addresses/mac-address.js';
-import type { Config } from '../config/read.js';
+import type { Config } from '../config/config.js';
 import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
-import type { Deliver, Deliverer, Outbox, OutboxEntry, Outcome } from '../outbox/outbox.js';
+import type { Deliver, Deliverer, Outbox, Outcome } from '../outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
+import type { Report } from '../outbox/report.js';
 import { MemoryVisitRegister } from '../visits/register/memory-visit-register.js';
 import { RedisVisitRegister } from '../visits/register/redis-visit-register.js';
 import type { VisitRegister } from '../visits/register/visit-register.js';
@@ -20,15 +21,17 @@ const LONGEST_BETWEEN_CLEANINGS_MS = 3_600_000;
 export interface Store {
   /** For what else is kept; null when everything lives in memory. */
   readonly redis: Redis | null;
+  /** Whether Redis is connected; null when everything lives in memory. */
+  readonly isReady: (() => boolean) | null;
   readonly register: VisitRegister;
   readonly outbox: Outbox;
   readonly claimPost: ClaimPost;
   /** Calls back for each device that `wifi-monitor forget` names. */
   onForget(forget: (mac: MacAddress) => void): void;
-  startDelivery(deliver: Deliver, onOutcome: (entry: OutboxEntry, outcome: Outcome) => void): Deliverer;
+  startDelivery(deliver: Deliver, onOutcome: (report: Report, outcome: Outcome) => void): Deliverer;
 }
 
-/** Where visits and failed check-ins are kept. A dry run never touches what a real one keeps. */
+/** Opens the store that the settings ask for. A dry run never touches what a real one keeps. */
 export async function openStore(config: Config, businessId: number, log: Logger, closing: Closing): Promise<Store> {
   const spacingMs = 60_000 / config.postsPerMinute;
   if (config.redisUrl === null || config.dryRun) {
@@ -37,6 +40,7 @@ export async function openStore(config: Config, businessId: number, log: Logger,
     const outbox = new MemoryOutbox({ spacingMs });
     return {
       redis: null,
+      isReady: null,
       register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
       outbox,
       claimPost: claimInMemory(config.postsPerDay),
@@ -67,6 +71,7 @@ export async function openStore(config: Config, businessId: number, log: Logger,
   closing.add(() => clearInterval(clean));
   return {
     redis,
+    isReady: () => redis.status === 'ready',
     register,
     outbox,
     claimPost: claimInRedis(redis, config.postsPerDay),

@@ -1,7 +1,8 @@
 // Folds sightings into visits and bursts. Pure and clock-free: time comes in with each call.
 import { formatIpv6 } from '../addresses/ip-address.js';
 import type { MacAddress } from '../addresses/mac-address.js';
-import type { Protocol, Sighting } from '../decode/sighting.js';
+import type { Protocol } from '../decode/protocol.js';
+import type { Sighting } from '../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
 import { Kinship } from './kinship.js';
 import { Visit } from './visit.js';
@@ -171,7 +172,7 @@ export class VisitTracker {
   }
 
   /** Forwards every visit that still has news, without waiting for it to settle. Visits stay open. */
-  settleAll(): void {
+  forwardAll(): void {
     for (const row of this.table.rows()) if (this.table.get(row, DUE_MS) !== NOT_DUE) this.forward(row);
   }
 

@@ -1,7 +1,7 @@
 // One visit as this sensor saw it: what is known of the device, as far as the pipeline has to know it.
 
 import type { MacAddress } from '../addresses/mac-address.js';
-import type { Protocol } from '../decode/sighting.js';
+import type { Protocol } from '../decode/protocol.js';
 
 const NO_PROTOCOLS: readonly Protocol[] = [];
 const NO_IPV4S: readonly number[] = [];

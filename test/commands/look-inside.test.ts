@@ -3,10 +3,9 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { DirectorySnapshot } from '../../src/devices/directory/directory-snapshot.js';
-import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { RedisOutbox } from '../../src/outbox/redis-outbox.js';
 import { visitId } from '../../src/visits/register/visit-register.js';
-import { entryFor } from '../outbox/entries.js';
+import { reportFor } from '../outbox/trial-reports.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { cli } from './cli.js';
 
@@ -64,18 +63,9 @@ test('devices shows what Nexudus knows when there is no snapshot, and the snapsh
 test('outbox lists what is refused and why, sends it again, or drops it', async () => {
   const outbox = new RedisOutbox(redis, { retentionMs: 60_000 });
   const mac = 0x3c22fb000001;
-  const report = {
-    businessId: 77,
-    mac,
-    startMs: 1_790_000_000_000,
-    vendor: null,
-    randomised: false,
-    hostname: null,
-    ip: null,
-    via: ['arp'],
-  };
-  const id = visitId(77, mac, report.startMs);
-  await outbox.add({ id, mac, ipv4: 0, hostname: null, checkin: failedCheckinBody(report, null), sent: false });
+  const startMs = 1_790_000_000_000;
+  const id = visitId(77, mac, startMs);
+  await outbox.enqueue({ ...reportFor(1), id, mac, startMs });
 
   const listed = await cli(['outbox', '--json'], env);
   expect(lines(listed.stdout)).toMatchObject([
@@ -97,7 +87,7 @@ test('outbox lists what is refused and why, sends it again, or drops it', async 
 
 test('forget counts what it removed, in words that fit the numbers', async () => {
   const outbox = new RedisOutbox(redis, { retentionMs: 60_000 });
-  await outbox.add(entryFor(1));
+  await outbox.enqueue(reportFor(1));
   await outbox.close();
   const forget = async () => (await cli(['forget', 'da:00:00:00:00:01'], env)).stdout.split('\n')[0];
   expect(await forget()).toMatch(/: 0 running monitors told, visits of 0 locations and 1 check-in removed\.$/);

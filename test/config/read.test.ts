@@ -2,7 +2,10 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ConfigError, formatDuration, parseDuration, readConfig, SECRETS, VARIABLES } from '../../src/config/read.js';
+import { ConfigError } from '../../src/config/config.js';
+import { readConfig } from '../../src/config/read.js';
+import { SECRETS, VARIABLES } from '../../src/config/schema.js';
+import { formatDuration, parseDuration } from '../../src/config/values.js';
 
 const GOOD = { NEXUDUS_USERNAME: 'admin@example.com', NEXUDUS_PASSWORD: 'secret', NEXUDUS_BUSINESS_ID: '77' };
 const top = new URL('../..', import.meta.url).pathname;

@@ -8,7 +8,8 @@ import { validate } from 'dockerfile-utils';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { readConfig, SECRETS, VARIABLES } from '../../src/config/read.js';
+import { readConfig } from '../../src/config/read.js';
+import { SECRETS, VARIABLES } from '../../src/config/schema.js';
 
 const docker = new URL('../../docker/', import.meta.url).pathname;
 const COMPOSE_FILES = ['compose.yaml', 'compose.demo.yaml'];

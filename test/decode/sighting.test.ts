@@ -1,6 +1,7 @@
 // The number that stands for all that a sighting says: the tracker looks no further when it knows it.
 import { expect, test } from 'vitest';
-import { type Protocol, Sighting, type Span } from '../../src/decode/sighting.js';
+import type { Protocol } from '../../src/decode/protocol.js';
+import { Sighting, type Span } from '../../src/decode/sighting.js';
 
 function put(span: Span, text: string): void {
   const bytes = Buffer.from(text);

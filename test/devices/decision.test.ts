@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import { withRules } from '../../src/config/ignore-rules.js';
 import { type DecisionRules, decide } from '../../src/devices/decision.js';
 import { Directory } from '../../src/devices/directory/directory.js';
 import { Equipment } from '../../src/devices/equipment.js';
-import { NO_IGNORE_RULES, withRules } from '../../src/devices/ignore-rules.js';
+import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
 
 const phone = { mac: 0xda2233445566, hostname: 'Annas-iPhone', ipv4: 0x0a4d0064 };
 

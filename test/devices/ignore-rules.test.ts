@@ -1,13 +1,8 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import {
-  ignoredBecause,
-  NO_IGNORE_RULES,
-  parseIgnoreRules,
-  patternOf,
-  withRules,
-} from '../../src/devices/ignore-rules.js';
+import { parseIgnoreRules, patternOf, withRules } from '../../src/config/ignore-rules.js';
+import { ignoredBecause, NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
 
 const device = { mac: 0x3c22fb000001, vendor: 'Apple, Inc.', hostname: 'Printer-2nd-Floor' };
 const rules = (written: { macs?: string[]; vendors?: string[]; hostnames?: string[] }) =>

@@ -2,13 +2,14 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { formatMac } from '../../src/addresses/mac-address.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import { freePort, type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../run-process.js';
-import { emptyDirectory, entryFor, LOGIN, PATIENCE, rulesOf } from './entries.js';
+import { emptyDirectory, LOGIN, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 let server: RedisServer;
 let sandbox: Sandbox | undefined;
@@ -64,16 +65,16 @@ test('5,000 visits wait while Nexudus is away; then all arrive, in order, once, 
   const { outbox, deliverer } = sensor(`http://127.0.0.1:${port}`, 1, ({ kind }) => {
     if (kind === 'pause') pauses++;
   });
-  const entries = Array.from({ length: 5_000 }, (_, index) => entryFor(index + 1));
-  for (const entry of entries) await outbox.add(entry);
+  const reports = Array.from({ length: 5_000 }, (_, index) => reportFor(index + 1));
+  for (const report of reports) await outbox.enqueue(report);
   deliverer();
   await until('the outage is met', () => pauses >= 3);
   expect(await outbox.counts()).toMatchObject({ failed: 0, delayed: 0 });
   // The limit is 1,000 a second here, as is the outbox's spacing; the real ones would take 83 minutes.
   sandbox = await startSandbox({ port, limits: [{ methods: ['POST'], max: 1_000, perMs: 1_000 }] });
-  await until('all have arrived', () => (sandbox?.failedCheckins.length ?? 0) >= entries.length, 150_000);
+  await until('all have arrived', () => (sandbox?.failedCheckins.length ?? 0) >= reports.length, 150_000);
   expect(sandbox.failedCheckins.map(({ MacAddresses }) => MacAddresses)).toEqual(
-    entries.map(({ checkin }) => checkin.MacAddresses),
+    reports.map(({ mac }) => formatMac(mac).toUpperCase()),
   );
 });
 
@@ -96,7 +97,7 @@ test('when Nexudus asks one sensor to wait, all that share the Redis wait', asyn
   });
   const posts = () =>
     sandbox?.requests.filter(({ method, path }) => method === 'POST' && path.startsWith('/api/spaces')) ?? [];
-  for (let number = 1; number <= 10; number++) await sensors[0]?.outbox.add(entryFor(number));
+  for (let number = 1; number <= 10; number++) await sensors[0]?.outbox.enqueue(reportFor(number));
   sensors[0]?.deliverer();
   await until('the first sensor was asked to wait', () => outcomes.some(({ kind }) => kind === 'pause'));
   const askedMs = performance.now();
@@ -113,7 +114,7 @@ test('the limit is shared: three sensors together post no faster than one may', 
   await redis.flushall();
   await redis.quit();
   const sensors = [1, 2, 3].map(() => sensor(sandbox?.url ?? '', 100, () => {}));
-  for (let number = 1; number <= 12; number++) await sensors[0]?.outbox.add(entryFor(number));
+  for (let number = 1; number <= 12; number++) await sensors[0]?.outbox.enqueue(reportFor(number));
   const beganMs = performance.now();
   for (const { deliverer } of sensors) deliverer();
   await until('all arrive', () => sandbox?.failedCheckins.length === 12);

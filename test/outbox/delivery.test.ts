@@ -1,6 +1,7 @@
 // What delivery makes of each answer, told by small edges of its own; and that an entry which somebody else took over is not posted.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { NexudusError, type NexudusFailure } from '../../src/nexudus/failure.js';
 import { claimInMemory, claimInRedis } from '../../src/outbox/daily-limit.js';
 import { createDelivery, type DeliveryEdges } from '../../src/outbox/delivery.js';
@@ -8,9 +9,10 @@ import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
+import type { Report } from '../../src/outbox/report.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../run-process.js';
-import { emptyDirectory, entryFor, PATIENCE, rulesOf } from './entries.js';
+import { emptyDirectory, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 let server: RedisServer;
 let redis: Redis;
@@ -36,13 +38,13 @@ function delivery(edges: Partial<DeliveryEdges> = {}) {
     post: async (checkin) => posts.push(checkin),
     find: async () => null,
     recheck: () => ({ kind: 'report' }),
-    complete: async (checkin) => checkin,
+    readPlan: async () => ({ tariff: null, teams: [] }),
     patience: PATIENCE,
     ...edges,
   });
-  const run = (changes: { sent?: boolean; addedMs?: number } = {}): Promise<Outcome> =>
+  const run = (changes: { sent?: boolean; addedMs?: number; inactive?: Report['inactive'] } = {}): Promise<Outcome> =>
     deliver(
-      { ...entryFor(1), sent: changes.sent ?? false },
+      { ...reportFor(1), sent: changes.sent ?? false, inactive: changes.inactive ?? null },
       async (sent) => {
         marks.push(sent);
       },
@@ -75,13 +77,14 @@ test('a search that is refused says nothing about the check-in: it is put back, 
 });
 
 test('plan and teams that cannot be read do not keep a report back', async () => {
-  for (const complete of [rejected(404), lacksRole]) {
-    const { run, posts } = delivery({ complete });
-    expect((await run()).kind).toBe('posted');
-    expect(posts).toEqual([entryFor(1).checkin]);
+  const inactive = { coworkerId: 11, name: 'Anna', status: 'archived' } as const;
+  for (const readPlan of [rejected(404), lacksRole]) {
+    const { run, posts } = delivery({ readPlan });
+    expect((await run({ inactive })).kind).toBe('posted');
+    expect(posts).toEqual([failedCheckinBody({ ...reportFor(1), inactive })]);
   }
   // But an API that is away is waited for.
-  expect((await delivery({ complete: refused }).run()).kind).toBe('pause');
+  expect((await delivery({ readPlan: refused }).run({ inactive })).kind).toBe('pause');
 });
 
 test('a post that was not answered is searched for later, while others go ahead; a second one in a row makes all wait', async () => {
@@ -96,7 +99,7 @@ test('a post that was not answered is searched for later, while others go ahead;
 test('one entry that is never answered does not hold up the others for ever', async () => {
   const outbox = new MemoryOutbox({ spacingMs: 1, firstPutBackMs: 20 });
   const arrived: string[] = [];
-  const never = entryFor(1).checkin.MacAddresses;
+  const never = failedCheckinBody(reportFor(1)).MacAddresses;
   const deliver = createDelivery({
     post: async ({ MacAddresses }) => {
       if (MacAddresses === never) {
@@ -106,15 +109,15 @@ test('one entry that is never answered does not hold up the others for ever', as
     },
     find: async () => null,
     recheck: () => ({ kind: 'report' }),
-    complete: async (checkin) => checkin,
+    readPlan: async () => ({ tariff: null, teams: [] }),
     patience: PATIENCE,
   });
-  outbox.add(entryFor(1));
+  outbox.enqueue(reportFor(1));
   const outcomes: Outcome[] = [];
   const deliverer = outbox.start(deliver, (_entry, outcome) => {
     outcomes.push(outcome);
     // The others come when it was put back for the first time.
-    if (outcomes.length === 1) for (const number of [2, 3, 4]) outbox.add(entryFor(number));
+    if (outcomes.length === 1) for (const number of [2, 3, 4]) outbox.enqueue(reportFor(number));
   });
   await until('the others arrive', () => arrived.length === 3);
   await deliverer.close();
@@ -133,7 +136,7 @@ test('an entry that waited is asked about in a directory that is up to date; a n
 
 test('entries of another business are not judged by our own local list, ignore rules and settings', async () => {
   const directory = emptyDirectory();
-  directory.register(1, { kind: 'coworker', id: 11, name: 'Anna', status: 'archived' }, [entryFor(2).mac]);
+  directory.register(1, { kind: 'coworker', id: 11, name: 'Anna', status: 'archived' }, [reportFor(2).mac]);
   const seen: number[] = [];
   const client = {
     get: async () => ({ Records: [], CurrentPage: 1, HasNextPage: false, Teams: null }),
@@ -146,42 +149,41 @@ test('entries of another business are not judged by our own local list, ignore r
   } as unknown as Parameters<typeof nexudusDelivery>[0];
   const rules = rulesOf({
     loaded: true,
-    lookup: (mac) => (mac === entryFor(1).mac ? { kind: 'local' as const, name: 'our phone' } : directory.lookup(mac)),
+    lookup: (mac) => (mac === reportFor(1).mac ? { kind: 'local' as const, name: 'our phone' } : directory.lookup(mac)),
   });
   const deliver = nexudusDelivery(client, rules, { patience: PATIENCE });
-  const foreign = (number: number, more = {}) => {
-    const entry = entryFor(number);
-    return { ...entry, checkin: { ...entry.checkin, BusinessId: 88, ...more } };
-  };
+  const foreign = (number: number, more: Partial<Report> = {}) => ({ ...reportFor(number), businessId: 88, ...more });
+  const inactive = { coworkerId: 11, name: 'Anna', status: 'archived' } as const;
   const mark = async () => {};
   // Known to us alone: the other business does not know it.
   expect((await deliver(foreign(1), mark, Date.now())).kind).toBe('posted');
   // Reported there because REPORT_INACTIVE is set there.
-  expect((await deliver(foreign(2, { CoworkerId: 11 }), mark, Date.now())).kind).toBe('posted');
+  expect((await deliver(foreign(2, { inactive }), mark, Date.now())).kind).toBe('posted');
   expect((await deliver(foreign(2), mark, Date.now())).kind).toBe('not-needed');
   // Our own are judged by our own.
-  expect((await deliver(entryFor(1), mark, Date.now())).kind).toBe('not-needed');
+  expect((await deliver(reportFor(1), mark, Date.now())).kind).toBe('not-needed');
 });
 
 test('an entry that another sensor has taken over is not posted', async () => {
   await redis.flushall();
   const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
-  const entry = entryFor(1);
+  const report = reportFor(1);
   let posts = 0;
   let tries = 0;
   const deliver = createDelivery({
     post: async () => ++posts,
     find: async () => null,
     recheck: () => ({ kind: 'report' }),
-    async complete(checkin) {
+    readPlan: async () => ({ tariff: null, teams: [] }),
+    async claimPost() {
       tries++;
       // What a takeover leaves: somebody else's token in the lock.
-      if (tries === 1) await redis.set(`{nwm:outbox}:failed-checkins:${entry.id}:lock`, 'somebody-else', 'PX', 1_000);
-      return checkin;
+      if (tries === 1) await redis.set(`{nwm:outbox}:failed-checkins:${report.id}:lock`, 'somebody-else', 'PX', 1_000);
+      return { isGranted: true, giveBack: async () => {} };
     },
     patience: PATIENCE,
   });
-  await outbox.add(entry);
+  await outbox.enqueue(report);
   const errors: string[] = [];
   const deliverer = startRedisDelivery(redis, outbox, deliver, {
     spacingMs: 1,

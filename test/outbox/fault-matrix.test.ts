@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Fault } from '../../scripts/nexudus-sandbox/faults.js';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { formatMac } from '../../src/addresses/mac-address.js';
 import type { Directory } from '../../src/devices/directory/directory.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
@@ -11,7 +12,7 @@ import type { Deliver, Deliverer, Outbox, Outcome } from '../../src/outbox/outbo
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../run-process.js';
-import { emptyDirectory, entryFor, LOGIN, PATIENCE, rulesOf } from './entries.js';
+import { emptyDirectory, LOGIN, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 const SPACING_MS = 1;
 const FIRST_PUT_BACK_MS = 50;
@@ -172,7 +173,7 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
   test.each(RETRIED)('after $name: retried ($met), posted once', async ({ fault, met }) => {
     const { outbox, start } = await make();
     sandbox.fault({ ...POST, ...fault });
-    await outbox.add(entryFor(1));
+    await outbox.enqueue(reportFor(1));
     deliverer = start(deliver());
     await until('the check-in is delivered', () => outcomes.some(({ kind }) => kind === 'posted' || kind === 'found'));
     expect(outcomes.map(({ kind }) => kind)).toContain(met);
@@ -185,29 +186,29 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
 
   test('a 400 ends in the failed set with the messages of Nexudus, and does not hold up the next one', async () => {
     const { outbox, start } = await make();
-    const bad = entryFor(1);
-    await outbox.add({ ...bad, checkin: { ...bad.checkin, CheckinAttemptTime: 'yesterday' } });
-    await outbox.add(entryFor(2));
+    const bad = reportFor(1);
+    await outbox.enqueue({ ...bad, businessId: 0 });
+    await outbox.enqueue(reportFor(2));
     deliverer = start(deliver());
     await until('the next one arrives', () => arrived().length === 1);
     expect(arrived()).toEqual(['DA:00:00:00:00:02']);
     const [failed] = await outbox.list(10);
     expect(failed).toMatchObject({ id: bad.id, state: 'failed' });
-    expect(failed?.reason).toMatch(/CheckinAttemptTime/);
+    expect(failed?.reason).toMatch(/BusinessId/);
     expect(await outbox.counts()).toMatchObject({ failed: 1 });
   });
 
   test('a failed one can be sent again, or dropped', async () => {
     const { outbox, start } = await make();
     sandbox.fault({ ...POST, count: 2, action: { kind: 'answer', status: 400, body: { Message: 'not today' } } });
-    await outbox.add(entryFor(1));
-    await outbox.add(entryFor(2));
+    await outbox.enqueue(reportFor(1));
+    await outbox.enqueue(reportFor(2));
     deliverer = start(deliver());
     await until('both failed', async () => (await outbox.counts()).failed === 2);
-    expect(await outbox.retry(entryFor(1).id)).toBe(1);
+    expect(await outbox.retry(reportFor(1).id)).toBe(1);
     await until('the retried one arrives', () => arrived().length === 1);
-    expect(await outbox.drop(entryFor(2).id)).toBe(true);
-    expect(await outbox.drop(entryFor(2).id)).toBe(false);
+    expect(await outbox.drop(reportFor(2).id)).toBe(true);
+    expect(await outbox.drop(reportFor(2).id)).toBe(false);
     expect((await outbox.counts()).failed).toBe(0);
     expect(arrived()).toEqual(['DA:00:00:00:00:01']);
   });
@@ -215,7 +216,7 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
   test('an entry that alone makes errors is put back, and the others go ahead', async () => {
     const { outbox, start } = await make();
     sandbox.fault({ ...POST, count: 3, action: { kind: 'answer', status: 500 } });
-    for (let number = 1; number <= 3; number++) await outbox.add(entryFor(number));
+    for (let number = 1; number <= 3; number++) await outbox.enqueue(reportFor(number));
     deliverer = start(deliver());
     await until('all arrive', () => arrived().length === 3);
     expect(arrived().at(-1)).toBe('DA:00:00:00:00:01');
@@ -223,22 +224,22 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
 
   test('adding an entry again does nothing, also after it was delivered', async () => {
     const { outbox, start } = await make();
-    await outbox.add(entryFor(1));
-    await outbox.add(entryFor(1));
+    await outbox.enqueue(reportFor(1));
+    await outbox.enqueue(reportFor(1));
     deliverer = start(deliver());
     await until('it arrives', () => outcomes.length === 1);
     await until('it is done', async () => (await outbox.counts()).active === 0);
-    await outbox.add(entryFor(1));
-    await outbox.add(entryFor(2));
+    await outbox.enqueue(reportFor(1));
+    await outbox.enqueue(reportFor(2));
     await until('the next one arrives', () => arrived().length === 2);
     expect(arrived()).toEqual(['DA:00:00:00:00:01', 'DA:00:00:00:00:02']);
   });
 
   test('a device that was registered while its check-in waited is not reported', async () => {
     const { outbox, start } = await make();
-    await outbox.add(entryFor(1));
-    await outbox.add(entryFor(2));
-    directory.register(5, { kind: 'staff', userId: 5, name: 'Stan' }, [entryFor(1).mac]);
+    await outbox.enqueue(reportFor(1));
+    await outbox.enqueue(reportFor(2));
+    directory.register(5, { kind: 'staff', userId: 5, name: 'Stan' }, [reportFor(1).mac]);
     deliverer = start(deliver());
     await until('the other one arrives', () => arrived().length === 1);
     expect(arrived()).toEqual(['DA:00:00:00:00:02']);
@@ -248,7 +249,7 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
   test('without a directory nothing is posted; when it is there everything is', async () => {
     const { outbox, start } = await make();
     directory.loaded = false;
-    await outbox.add(entryFor(1));
+    await outbox.enqueue(reportFor(1));
     deliverer = start(deliver());
     await until('delivery waits', () => outcomes.some(({ kind }) => kind === 'pause'));
     expect(arrived()).toEqual([]);
@@ -260,18 +261,20 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
     const { outbox, start } = await make();
     const { url } = sandbox;
     await sandbox.close();
-    for (let number = 1; number <= 30; number++) await outbox.add(entryFor(number));
+    for (let number = 1; number <= 30; number++) await outbox.enqueue(reportFor(number));
     deliverer = start(deliver());
     await until('delivery has met the outage', () => outcomes.filter(({ kind }) => kind === 'pause').length >= 3);
     sandbox = await startSandbox({ port: Number(new URL(url).port) });
     await until('all arrive', () => arrived().length === 30);
-    expect(arrived()).toEqual(Array.from({ length: 30 }, (_, index) => entryFor(index + 1).checkin.MacAddresses));
+    expect(arrived()).toEqual(
+      Array.from({ length: 30 }, (_, index) => formatMac(reportFor(index + 1).mac).toUpperCase()),
+    );
   });
 
   test('an unknown outcome is looked up before anything is posted again', async () => {
     const { outbox, start } = await make();
     sandbox.fault({ ...POST, action: { kind: 'reset', commit: true } });
-    await outbox.add(entryFor(1));
+    await outbox.enqueue(reportFor(1));
     deliverer = start(deliver());
     await until('it is found', () => outcomes.some(({ kind }) => kind === 'found'));
     const calls = sandbox.requests

@@ -8,11 +8,12 @@ import { claimInMemory } from '../../src/outbox/daily-limit.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
+import { Listeners } from '../../src/pipeline/listeners.js';
 import { runPipeline } from '../../src/pipeline/pipeline.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import { ARP, arp, ethernet } from '../decode/frames.js';
 import { until } from '../run-process.js';
-import { emptyDirectory, LOGIN, rulesOf } from './entries.js';
+import { emptyDirectory, LOGIN, rulesOf } from './trial-reports.js';
 
 const START = Date.parse('2026-03-02T09:00:00Z');
 const MAC = '3c:22:fb:00:00:01';
@@ -73,7 +74,7 @@ async function run(frames: readonly { mac: string; atMs: number }[], options: Op
       time: { kind: 'replay' },
       register: new MemoryVisitRegister(15 * MINUTE, 86_400_000),
       outbox,
-      listener: {},
+      listeners: new Listeners(),
     },
   );
   await monitor.finished;

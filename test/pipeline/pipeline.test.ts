@@ -4,8 +4,10 @@ import type { MacAddress } from '../../src/addresses/mac-address.js';
 import { Directory } from '../../src/devices/directory/directory.js';
 import { Equipment } from '../../src/devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
-import type { OutboxEntry } from '../../src/outbox/outbox.js';
-import { type Monitor, type PipelineSettings, runPipeline, type VisitRecord } from '../../src/pipeline/pipeline.js';
+import type { Report } from '../../src/outbox/report.js';
+import { Listeners } from '../../src/pipeline/listeners.js';
+import { type Pipeline, type PipelineSettings, runPipeline } from '../../src/pipeline/pipeline.js';
+import type { VisitRecord } from '../../src/pipeline/record.js';
 import { FloodGuard } from '../../src/visits/flood-guard.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from '../../src/visits/register/visit-register.js';
@@ -22,14 +24,14 @@ class MoodyRegister implements VisitRegister {
   isAway = false;
   private kept = new MemoryVisitRegister(GAP, 86_400_000);
 
-  async sight(mac: MacAddress, firstMs: number, lastMs: number): Promise<RegisteredVisit> {
+  async registerSightings(mac: MacAddress, firstMs: number, lastMs: number): Promise<RegisteredVisit> {
     this.check();
-    return this.kept.sight(mac, firstMs, lastMs);
+    return this.kept.registerSightings(mac, firstMs, lastMs);
   }
 
-  async settle(mac: MacAddress, startMs: number, settlement: Settlement): Promise<void> {
+  async settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): Promise<void> {
     this.check();
-    this.kept.settle(mac, startMs, settlement);
+    this.kept.settleVisit(mac, startMs, settlement);
   }
 
   async forget(mac: MacAddress): Promise<void> {
@@ -48,7 +50,7 @@ class MoodyRegister implements VisitRegister {
   }
 }
 
-let running: Monitor | undefined;
+let running: Pipeline | undefined;
 
 afterEach(async () => {
   running?.stop();
@@ -60,10 +62,10 @@ function trial(settings: Partial<PipelineSettings> = {}) {
   const register = new MoodyRegister();
   const directory = new Directory();
   directory.loaded = true;
-  const entries: OutboxEntry[] = [];
+  const reports: Report[] = [];
   const decided: VisitRecord[] = [];
   let steadyMs = 0;
-  const monitor = runPipeline(
+  const pipeline = runPipeline(
     {
       businessId: 77,
       gapMs: GAP,
@@ -80,93 +82,93 @@ function trial(settings: Partial<PipelineSettings> = {}) {
       directory,
       equipment: new Equipment(),
       register,
-      outbox: { add: (entry) => void entries.push(entry) },
-      listener: { onDecision: (report) => decided.push(report) },
+      outbox: { enqueue: (report) => void reports.push(report) },
+      listeners: new Listeners({ onDecision: (record) => decided.push(record) }),
     },
   );
-  running = monitor;
+  running = pipeline;
   /** A device is seen `minutes` after nine o'clock. */
   const see = (mac: string, minutes: number) => {
     steadyMs = minutes * MINUTE;
     source.announce(mac, START + minutes * MINUTE);
   };
   return {
-    monitor,
+    pipeline,
     register,
     directory,
-    entries,
+    reports,
     decided,
     see,
-    idle: () => until('nothing waits', () => monitor.waiting() === 0),
+    idle: () => until('nothing waits', () => pipeline.waiting() === 0),
   };
 }
 
-const starts = (entries: readonly OutboxEntry[]) =>
-  entries.map(({ checkin }) => checkin.CheckinAttemptTime.slice(11, 16)).sort();
+const starts = (reports: readonly Report[]) =>
+  reports.map(({ startMs }) => new Date(startMs).toISOString().slice(11, 16)).sort();
 
 test('visits that waited while the register was away are all reported, in whatever order they come through', async () => {
-  const { monitor, register, entries, see, idle } = trial();
+  const { pipeline, register, reports, see, idle } = trial();
   register.isAway = true;
   see(MAC, 0);
   see(MAC, 60);
-  await until('both wait', () => monitor.waiting() === 2 && monitor.isFailing());
+  await until('both wait', () => pipeline.waiting() === 2 && pipeline.isFailing());
   register.isAway = false;
   see(MAC, 61);
   await idle();
-  expect(starts(entries)).toEqual(['09:00', '10:00']);
+  expect(starts(reports)).toEqual(['09:00', '10:00']);
 });
 
 test('REPORT_AGAIN_AFTER holds for visits of one device that waited together', async () => {
-  const { monitor, register, entries, see, idle } = trial({ reportAgainAfterMs: 120 * MINUTE });
+  const { pipeline, register, reports, see, idle } = trial({ reportAgainAfterMs: 120 * MINUTE });
   register.isAway = true;
   for (const minutes of [0, 30, 60]) see(MAC, minutes);
-  await until('all wait', () => monitor.waiting() === 3);
+  await until('all wait', () => pipeline.waiting() === 3);
   register.isAway = false;
   await idle();
-  expect(starts(entries)).toEqual(['09:00']);
+  expect(starts(reports)).toEqual(['09:00']);
 });
 
 test('a register that comes back empty is told what became of a visit, and its check-in goes to the outbox again, to be searched for', async () => {
-  const { register, entries, see, idle, monitor } = trial();
+  const { register, reports, see, idle, pipeline } = trial();
   see(MAC, 0);
   await idle();
   register.comeBackEmpty();
   see(MAC, 5);
-  monitor.tracker.settleAll();
-  await until('the entry is there again', () => entries.length === 2);
-  const [first, second] = entries;
+  pipeline.tracker.forwardAll();
+  await until('the entry is there again', () => reports.length === 2);
+  const [first, second] = reports;
   expect(second).toEqual({ ...first, sent: true });
   await idle();
 });
 
 test('a visit that becomes pending just as the directory arrives is decided all the same', async () => {
-  const { monitor, directory, entries, see, idle } = trial();
+  const { pipeline, directory, reports, see, idle } = trial();
   directory.loaded = false;
   see(MAC, 0);
   // Before the register has answered.
   directory.loaded = true;
-  monitor.directoryLoaded();
+  pipeline.directoryLoaded();
   await idle();
-  expect(entries).toHaveLength(1);
+  expect(reports).toHaveLength(1);
 });
 
 test('what was due before a frame is not coloured by it', async () => {
-  const { entries, see, idle } = trial({ settleMs: 3_000 });
+  const { reports, see, idle } = trial({ settleMs: 3_000 });
   see(MAC, 0);
   see(MAC, 1);
   await idle();
-  expect(entries).toHaveLength(1);
-  expect(starts(entries)).toEqual(['09:00']);
+  expect(reports).toHaveLength(1);
+  expect(starts(reports)).toEqual(['09:00']);
 });
 
 test('forgetting a device drops what waits for it', async () => {
-  const { monitor, register, entries, see } = trial();
+  const { pipeline, register, reports, see } = trial();
   register.isAway = true;
   see(MAC, 0);
-  await until('it waits', () => monitor.waiting() === 1);
-  monitor.forget(0x3c22fb000001);
+  await until('it waits', () => pipeline.waiting() === 1);
+  pipeline.forget(0x3c22fb000001);
   register.isAway = false;
-  expect(monitor.waiting()).toBe(0);
-  expect(monitor.tracker.size).toBe(0);
-  expect(entries).toEqual([]);
+  expect(pipeline.waiting()).toBe(0);
+  expect(pipeline.tracker.size).toBe(0);
+  expect(reports).toEqual([]);
 });

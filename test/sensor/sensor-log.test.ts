@@ -1,11 +1,11 @@
 // What the monitor says, and how often: no attacker fills the disk with its log.
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { FrameCounts } from '../../src/pipeline/pipeline.js';
+import type { FrameCounts } from '../../src/pipeline/frames.js';
 import { createLogger } from '../../src/sensor/log.js';
 import { SensorLog } from '../../src/sensor/sensor-log.js';
 import { FloodGuard } from '../../src/visits/flood-guard.js';
-import { entryFor } from '../outbox/entries.js';
+import { reportFor } from '../outbox/trial-reports.js';
 
 let lines: { level: string; msg: string; [key: string]: unknown }[];
 let log: SensorLog;
@@ -30,7 +30,6 @@ const counts = (malformed: number): FrameCounts => ({
   sightings: 0,
   malformed,
   malformedBy: new Map([['short-arp', malformed]]),
-  givenUp: 0,
 });
 
 test('malformed frames are told of at most once a minute, with their number by reason', () => {
@@ -55,13 +54,13 @@ test('a flood is told of once a minute, and its end once', () => {
 test('Redis that cannot be reached, and a login that is refused, are told of at most once a minute', () => {
   for (let times = 0; times < 1_000; times++) {
     log.onTrouble(new Error("Stream isn't writeable and enableOfflineQueue options is false"));
-    log.onOutcome(entryFor(1), { kind: 'pause', ms: 60_000, reason: 'Nexudus refuses the login: no' });
+    log.onOutcome(reportFor(1), { kind: 'pause', ms: 60_000, reason: 'Nexudus refuses the login: no' });
   }
   expect(lines).toMatchObject([{ cause: 'there is no connection' }, { cause: 'Nexudus refuses the login: no' }]);
 });
 
 test('a line names the time once, so that it is the time of the line', () => {
-  log.onOutcome(entryFor(1), { kind: 'posted', recordId: 5 });
+  log.onOutcome(reportFor(1), { kind: 'posted', recordId: 5 });
   expect(lines[0]).toMatchObject({ mac: 'da:00:00:**:**:01', attempt: '2026-03-02T09:00:01Z', record: 5 });
   expect(Date.parse(String(lines[0]?.time))).toBeGreaterThan(Date.parse('2026-03-03'));
 });

@@ -216,7 +216,7 @@ test('names that devices have from the factory tie nobody to anybody', () => {
 test('addresses are bounded, and settle-all and flush leave nothing unsaid', () => {
   const { see, tracker, heard } = trial();
   for (let address = 1; address <= 50; address++) see(address, { ipv4: address });
-  tracker.settleAll();
+  tracker.forwardAll();
   expect(heard).toMatchObject([{ kind: 'active', sightings: 50 }]);
   const [visit] = tracker.open();
   expect(visit?.ipv4s.length).toBeLessThanOrEqual(8);

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { firstFrameMs, readCaptureFile } from '../../capture/capture-file.js';
 import type { FrameHandler, FrameSource } from '../../capture/frame-source.js';
 import { readPosition } from '../../capture/read-position.js';
-import { patternOf } from '../../devices/ignore-rules.js';
+import { patternOf } from '../../config/ignore-rules.js';
 
 export interface TimeWindow {
   /** Ms since the epoch; frames before are left out. */

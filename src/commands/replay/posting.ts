@@ -1,6 +1,6 @@
 // `replay --post`: really posts what a replay found, with an outbox in memory. Live keys in Redis are never touched.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../../config/read.js';
+import type { Config } from '../../config/config.js';
 import type { DecisionRules } from '../../devices/decision.js';
 import type { Directory } from '../../devices/directory/directory.js';
 import { ownerOf } from '../../devices/directory/directory-sync.js';
@@ -19,7 +19,7 @@ export interface Posted {
 }
 
 export interface Posting {
-  readonly outbox: Pick<Outbox, 'add'>;
+  readonly outbox: Pick<Outbox, 'enqueue'>;
   /** Posts everything that was added. `problems` are sentences for people. */
   deliverAll(): Promise<Posted>;
 }
@@ -79,7 +79,7 @@ export async function preparePosting(
 
   return {
     // The same capture may have been replayed before, and Nexudus has no idempotency: it is searched first.
-    outbox: { add: (entry) => outbox.add({ ...entry, sent: true }) },
+    outbox: { enqueue: (report) => outbox.enqueue({ ...report, sent: true }) },
     deliverAll,
   };
 }

@@ -1,12 +1,17 @@
 // `wifi-monitor replay`: capture files through the same pipeline as live frames, for debugging.
 import { once } from 'node:events';
 import type { MacAddress } from '../../addresses/mac-address.js';
-import { type Config, ConfigError, readConfig } from '../../config/read.js';
+import { type Config, ConfigError } from '../../config/config.js';
+import { withRules } from '../../config/ignore-rules.js';
+import { readConfig } from '../../config/read.js';
 import { type DecisionKind, type DecisionRules, decide } from '../../devices/decision.js';
 import { Directory } from '../../devices/directory/directory.js';
 import { Equipment } from '../../devices/equipment.js';
-import { NO_IGNORE_RULES, withRules } from '../../devices/ignore-rules.js';
-import { type FrameCounts, type PipelineListener, runPipeline, type VisitRecord } from '../../pipeline/pipeline.js';
+import { NO_IGNORE_RULES } from '../../devices/ignore-rules.js';
+import type { FrameCounts } from '../../pipeline/frames.js';
+import { Listeners } from '../../pipeline/listeners.js';
+import { runPipeline } from '../../pipeline/pipeline.js';
+import type { VisitRecord } from '../../pipeline/record.js';
 import { countWords } from '../../presenters/count-words.js';
 import { terminalOf } from '../../presenters/terminal.js';
 import { visitJson } from '../../presenters/visit-json.js';
@@ -118,7 +123,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   const finished: VisitRecord[] = [];
   const story = options.explain === undefined ? null : new Story(options.explain);
   const register = new MemoryVisitRegister(config.visitGapMs, config.retentionMs);
-  const monitor = runPipeline(
+  const pipeline = runPipeline(
     {
       businessId,
       gapMs: config.visitGapMs,
@@ -135,17 +140,17 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
       equipment: rules.equipment,
       register,
       outbox: posting?.outbox ?? null,
-      listener: listenerFor(finished, story),
+      listeners: new Listeners({ onEnded: (record) => finished.push(record) }, ...(story === null ? [] : [story])),
     },
   );
-  await monitor.finished;
+  await pipeline.finished;
   // Room for what is printed.
   await register.close();
   bar?.clear();
   const posted = (await posting?.deliverAll()) ?? { posted: 0, found: 0, problems: [] };
 
   const reports = inOrder(finished).map((report) => askedAgain(report, rules));
-  const summary = summaryOf(files, monitor.counts, reports, posted.posted, began);
+  const summary = summaryOf(files, pipeline.counts, reports, posted.posted, began);
   const note = !options.post ? '' : willPost ? postedNote(posted) : ' DRY_RUN: nothing was posted.';
   await print(reports, summary, story, { ...options, posted: willPost, note });
   const problems = [...files.problems, ...posted.problems];
@@ -156,19 +161,6 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
 function postedNote({ posted, found }: { posted: number; found: number }): string {
   const already = found === 0 ? '' : `, ${countWords(found, 'was', 'were')} there already`;
   return ` ${countWords(posted, 'failed check-in')} posted${already}.`;
-}
-
-function listenerFor(finished: VisitRecord[], story: Story | null): PipelineListener {
-  if (story === null) return { onEnded: (report) => finished.push(report) };
-  return {
-    onSighting: (sighting, eventMs) => story.onSighting(sighting, eventMs),
-    onNews: (visit) => story.onNews(visit),
-    onDecision: (report) => story.onDecision(report),
-    onEnded(report) {
-      story.onEnded(report);
-      finished.push(report);
-    },
-  };
 }
 
 function summaryOf(
@@ -227,5 +219,5 @@ function askedAgain(report: VisitRecord, rules: DecisionRules): VisitRecord {
   if (settlement !== 'reported') return report;
   const { mac, hostname, ipv4s } = visit;
   const decision = decide({ mac, hostname, ipv4: ipv4s.at(-1) ?? 0 }, rules);
-  return decision.kind === 'unrecognised' ? report : { visit, startMs, settlement, decision, checkin: null };
+  return decision.kind === 'unrecognised' ? report : { visit, startMs, settlement, decision, report: null };
 }

@@ -1,10 +1,11 @@
 // The story of one device in a replay: what was seen of it, how bursts were folded, what decided, what was posted.
 import { formatIpv4, formatIpv6 } from '../../addresses/ip-address.js';
 import { formatMac, type MacAddress } from '../../addresses/mac-address.js';
+import { isRandomised, vendorOf } from '../../addresses/vendor.js';
 import type { Sighting } from '../../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../../decode/text.js';
-import { isRandomised, vendorOf } from '../../devices/vendor.js';
-import type { PipelineListener, VisitRecord } from '../../pipeline/pipeline.js';
+import type { PipelineListener } from '../../pipeline/listeners.js';
+import type { VisitRecord } from '../../pipeline/record.js';
 import { countWords } from '../../presenters/count-words.js';
 import { visitJson } from '../../presenters/visit-json.js';
 import type { Visit } from '../../visits/visit.js';

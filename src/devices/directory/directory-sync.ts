@@ -1,8 +1,8 @@
 // Keeps the directory like Nexudus: a snapshot at the start, then a whole reading, then what has changed.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { type NexudusClient, NexudusError } from '../../nexudus/client.js';
 import { type FullReads, type KnownUser, type Pace, readKnownDevices } from '../../nexudus/known-devices.js';
-import type { Logger } from '../../sensor/log.js';
 import type { Directory, Owner } from './directory.js';
 import type { DirectorySnapshot } from './directory-snapshot.js';
 

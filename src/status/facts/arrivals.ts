@@ -1,7 +1,8 @@
 // How many devices arrived in each hour of today, as the clock on the wall of the location counts hours.
 
 import { wallTime } from '../../nexudus/wall-time.js';
-import type { PipelineListener, VisitRecord } from '../../pipeline/pipeline.js';
+import type { PipelineListener } from '../../pipeline/listeners.js';
+import type { VisitRecord } from '../../pipeline/record.js';
 
 export interface ArrivalsJson {
   /** The day, `2025-01-15`. */

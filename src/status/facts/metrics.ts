@@ -1,8 +1,10 @@
-// GET /metrics for Prometheus. Holds no MAC and no host name: labels are few and fixed.
+// What Prometheus is told. Holds no MAC and no host name: labels are few and fixed.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { OutboxEntry, Outcome } from '../../outbox/outbox.js';
-import type { FrameCounts, PipelineListener, VisitRecord } from '../../pipeline/pipeline.js';
-import type { StatusRoutes } from '../http/server.js';
+import type { Outcome } from '../../outbox/outbox.js';
+import type { Report } from '../../outbox/report.js';
+import type { FrameCounts } from '../../pipeline/frames.js';
+import type { PipelineListener } from '../../pipeline/listeners.js';
+import type { VisitRecord } from '../../pipeline/record.js';
 import type { HealthFacts } from './health.js';
 
 const REPORT_SECONDS = [0.05, 0.5, 2, 3.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400];
@@ -52,7 +54,7 @@ export class Metrics implements PipelineListener {
     this.troubles.inc();
   }
 
-  onOutcome({ id }: OutboxEntry, { kind }: Outcome): void {
+  onOutcome({ id }: Report, { kind }: Outcome): void {
     this.deliveries.inc({ outcome: kind });
     // The id ends in the start of the visit, ms since the epoch.
     if (kind === 'posted') this.reportSeconds.observe((Date.now() - Number(id.split('-').at(-1))) / 1_000);
@@ -65,7 +67,7 @@ export class Metrics implements PipelineListener {
   }
 
   /** The text that Prometheus reads. */
-  async text(facts: HealthFacts, counts: FrameCounts): Promise<string> {
+  async text(facts: HealthFacts, counts: Readonly<FrameCounts>): Promise<string> {
     this.takeOver(facts, counts);
     return await this.registry.metrics();
   }
@@ -74,7 +76,7 @@ export class Metrics implements PipelineListener {
     return this.registry.contentType;
   }
 
-  private takeOver(facts: HealthFacts, counts: FrameCounts): void {
+  private takeOver(facts: HealthFacts, counts: Readonly<FrameCounts>): void {
     for (const one of facts.interfaces) {
       const labels = { interface: one.name };
       become(this.frames, one.frames, labels);
@@ -120,13 +122,4 @@ export class Metrics implements PipelineListener {
 function become(counter: Counter, total: number, labels: Record<string, string> = {}): void {
   counter.remove(labels);
   counter.inc(labels, total);
-}
-
-export function metricsRoutes(metrics: Metrics, facts: () => Promise<HealthFacts>, counts: FrameCounts): StatusRoutes {
-  return (server) => {
-    server.get('/metrics', async (_request, reply) => {
-      reply.type(metrics.contentType);
-      return await metrics.text(await facts(), counts);
-    });
-  };
 }

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MacAddress } from '../../addresses/mac-address.js';
 import type { OutboxCounts } from '../../outbox/outbox.js';
 import { RecentAnswer } from '../../outbox/recent-answer.js';
-import type { VisitRecord } from '../../pipeline/pipeline.js';
+import type { VisitRecord } from '../../pipeline/record.js';
 import { type OutboxEntryJson, outboxEntryJson } from '../../presenters/outbox-json.js';
 import { type VisitJson, visitJson } from '../../presenters/visit-json.js';
 import { visitId } from '../../visits/register/visit-register.js';
@@ -11,7 +11,7 @@ import type { Visit } from '../../visits/visit.js';
 import type { ArrivalsJson } from './arrivals.js';
 import { type Health, healthOf } from './health.js';
 import type { OutboxListing, ReportJson } from './report-state.js';
-import { factsAbout, type Sensor } from './sensor-facts.js';
+import { factsAbout, type SensorFacts } from './sensor-facts.js';
 
 /** Listed at most; the counts tell of the rest. */
 const MOST_ENTRIES = 200;
@@ -49,7 +49,7 @@ export interface StatusJson {
 export class Overview {
   private readonly listing: RecentAnswer<OutboxListing>;
 
-  constructor(private readonly sensor: Sensor) {
+  constructor(private readonly sensor: SensorFacts) {
     this.listing = new RecentAnswer(async () => {
       const askedMs = performance.now();
       const found = await sensor.outbox.list(MOST_ENTRIES);
@@ -69,7 +69,7 @@ export class Overview {
   }
 
   async status(): Promise<StatusJson> {
-    const { frames, sightings, malformed } = this.sensor.monitor.counts;
+    const { frames, sightings, malformed } = this.sensor.pipeline.counts;
     return {
       health: await this.health(),
       arrivals: this.sensor.arrivals.today(),
@@ -101,18 +101,18 @@ export class Overview {
   /** The open visits, at most MOST_DEVICES of them. */
   *visits(): Generator<Visit> {
     let count = 0;
-    for (const visit of this.sensor.monitor.tracker.open()) {
+    for (const visit of this.sensor.pipeline.tracker.open()) {
       if (++count > MOST_DEVICES) return;
       yield visit;
     }
   }
 
   get openVisits(): number {
-    return this.sensor.monitor.tracker.size;
+    return this.sensor.pipeline.tracker.size;
   }
 
   isHere(mac: MacAddress): boolean {
-    return this.sensor.monitor.tracker.has(mac);
+    return this.sensor.pipeline.tracker.has(mac);
   }
 
   /** The devices of all open visits, batch by batch, so that capturing goes on in between. */
@@ -129,23 +129,23 @@ export class Overview {
   }
 
   device(visit: Visit): DeviceJson {
-    const report = this.reportOf(visit);
-    const { startMs } = report;
+    const record = this.recordOf(visit);
+    const { startMs } = record;
     return {
-      ...visitJson(report),
+      ...visitJson(record),
       id: startMs === null ? null : visitId(this.sensor.businessId, visit.mac, startMs),
-      report: this.reportState(report),
+      report: this.reportState(record),
     };
   }
 
-  reportState(report: VisitRecord): ReportJson {
-    return this.sensor.reports.of(report, this.listing.latest);
+  reportState(record: VisitRecord): ReportJson {
+    return this.sensor.reports.of(record, this.listing.latest);
   }
 
-  reportOf(visit: Visit): VisitRecord {
-    // Until its first burst has settled there is none.
+  recordOf(visit: Visit): VisitRecord {
+    // Until its first burst has gone quiet there is none.
     return (
-      this.sensor.monitor.reportOf(visit) ?? { visit, startMs: null, decision: null, settlement: null, checkin: null }
+      this.sensor.pipeline.recordOf(visit) ?? { visit, startMs: null, decision: null, settlement: null, report: null }
     );
   }
 }

@@ -1,7 +1,9 @@
 // What became of a visit's failed check-in, as far as this sensor knows: told by its own deliveries and by what lies in the outbox.
 import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
-import type { OutboxEntry, OutboxItem, Outcome } from '../../outbox/outbox.js';
-import type { PipelineListener, VisitRecord } from '../../pipeline/pipeline.js';
+import type { OutboxItem, Outcome } from '../../outbox/outbox.js';
+import type { Report } from '../../outbox/report.js';
+import type { PipelineListener } from '../../pipeline/listeners.js';
+import type { VisitRecord } from '../../pipeline/record.js';
 import { visitId } from '../../visits/register/visit-register.js';
 
 /** Some 5 MB at most. */
@@ -56,14 +58,14 @@ export class ReportStates implements PipelineListener {
   ) {}
 
   /** Its own failed check-in went to the outbox. */
-  onDecision({ visit, startMs, settlement, checkin }: VisitRecord): void {
-    if (settlement !== 'reported' || startMs === null || checkin === null) return;
+  onDecision({ visit, startMs, settlement, report }: VisitRecord): void {
+    if (settlement !== 'reported' || startMs === null || report === null) return;
     const id = visitId(this.options.businessId, visit.mac, startMs);
     // Delivery can be quicker than the register.
     if (!this.deliveries.has(id)) this.remember(id, stateOf('waiting'));
   }
 
-  onOutcome({ id }: Pick<OutboxEntry, 'id'>, outcome: Outcome): void {
+  onOutcome({ id }: Pick<Report, 'id'>, outcome: Outcome): void {
     this.pauseReason = outcome.kind === 'pause' ? outcome.reason : null;
     this.remember(id, afterOutcome(outcome));
   }

@@ -1,23 +1,23 @@
-// A running sensor, and the facts that its stages know about it.
+// What the status page may ask of a running sensor, and the facts for its health.
 import type { InterfaceWatch } from '../../capture/interface-watch.js';
 import type { Directory } from '../../devices/directory/directory.js';
 import type { DirectorySync } from '../../devices/directory/directory-sync.js';
 import type { Outbox } from '../../outbox/outbox.js';
 import type { OutboxWatch } from '../../outbox/outbox-watch.js';
-import type { Monitor } from '../../pipeline/pipeline.js';
+import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { FloodGuard } from '../../visits/flood-guard.js';
 import type { Arrivals } from './arrivals.js';
 import type { HealthFacts } from './health.js';
 import type { NexudusWatch } from './nexudus-watch.js';
 import type { ReportStates } from './report-state.js';
 
-export interface Sensor {
+export interface SensorFacts {
   readonly version: string;
   readonly businessId: number;
   /** That of the location; null when it is not known. */
   readonly timeZone: string | null;
   readonly isDryRun: boolean;
-  readonly monitor: Monitor;
+  readonly pipeline: Pipeline;
   readonly watch: Pick<InterfaceWatch, 'states'>;
   readonly guard: FloodGuard;
   readonly outbox: Pick<Outbox, 'list' | 'retry'>;
@@ -34,8 +34,8 @@ export interface Sensor {
 }
 
 /** What is known now. Takes at most 2 s, when the outbox does not answer. */
-export async function factsAbout(sensor: Sensor): Promise<HealthFacts> {
-  const { monitor, guard, directory } = sensor;
+export async function factsAbout(sensor: SensorFacts): Promise<HealthFacts> {
+  const { pipeline, guard, directory } = sensor;
   const outbox = await sensor.outboxWatch.current();
   const steadyMs = performance.now();
   const readAtMs = sensor.sync?.status().readAtMs ?? null;
@@ -57,10 +57,10 @@ export async function factsAbout(sensor: Sensor): Promise<HealthFacts> {
         ? null
         : { ...outbox.counts, oldestAgeMs: outbox.oldestMs === null ? null : Date.now() - outbox.oldestMs },
     visits: {
-      open: monitor.tracker.size,
-      waiting: monitor.waiting(),
-      failing: monitor.isFailing(),
-      givenUp: monitor.counts.givenUp,
+      open: pipeline.tracker.size,
+      waiting: pipeline.waiting(),
+      failing: pipeline.isFailing(),
+      givenUp: pipeline.givenUp(),
     },
     flood: {
       isHoldingBack: guard.isHoldingBack(steadyMs),

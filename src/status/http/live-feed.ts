@@ -158,10 +158,10 @@ export class LiveFeed {
   }
 
   private stateOf(visit: Visit): Sent {
-    const report = this.overview.reportOf(visit);
-    const { startMs, decision, settlement } = report;
+    const record = this.overview.recordOf(visit);
+    const { startMs, decision, settlement } = record;
     const { newsCount, lastMs } = visit;
-    return { newsCount, startMs, decision, settlement, report: this.overview.reportState(report), lastMs };
+    return { newsCount, startMs, decision, settlement, report: this.overview.reportState(record), lastMs };
   }
 
   private broadcast(update: Update): void {

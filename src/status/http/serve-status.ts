@@ -1,16 +1,17 @@
 // Serves the status of a running sensor: the page, its API, health and metrics.
 
-import { type Metrics, metricsRoutes } from '../facts/metrics.js';
+import type { Metrics } from '../facts/metrics.js';
 import { Overview } from '../facts/overview.js';
-import { factsAbout, type Sensor } from '../facts/sensor-facts.js';
+import { factsAbout, type SensorFacts } from '../facts/sensor-facts.js';
 import { apiRoutes } from './api-routes.js';
 import { healthRoutes } from './health-routes.js';
+import { metricsRoutes } from './metrics-routes.js';
 import { pageRoutes } from './page-routes.js';
 import { type StatusServer, startStatusServer } from './server.js';
 
 /** Rejects when the address cannot be listened on. */
 export async function serveStatus(
-  sensor: Sensor,
+  sensor: SensorFacts,
   metrics: Metrics,
   where: { readonly host: string; readonly port: number; readonly token: string | null },
 ): Promise<StatusServer> {
@@ -19,7 +20,7 @@ export async function serveStatus(
     ...where,
     routes: [
       healthRoutes(() => overview.health()),
-      metricsRoutes(metrics, () => factsAbout(sensor), sensor.monitor.counts),
+      metricsRoutes(metrics, () => factsAbout(sensor), sensor.pipeline.counts),
       apiRoutes(overview, { timeZone: sensor.timeZone, dryRun: sensor.isDryRun }),
       pageRoutes,
     ],

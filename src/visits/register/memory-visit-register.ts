@@ -35,7 +35,7 @@ export class MemoryVisitRegister implements VisitRegister {
     return this.devices.size;
   }
 
-  sight(mac: MacAddress, firstMs: number, lastMs: number): RegisteredVisit {
+  registerSightings(mac: MacAddress, firstMs: number, lastMs: number): RegisteredVisit {
     this.sweep(lastMs);
     const device = this.devices.get(mac);
     if (device === undefined) {
@@ -57,7 +57,7 @@ export class MemoryVisitRegister implements VisitRegister {
     return { startMs: visit.startMs, settlement: visit.settlement, lastReportedMs };
   }
 
-  settle(mac: MacAddress, startMs: number, settlement: Settlement): void {
+  settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): void {
     const device = this.devices.get(mac);
     if (device === undefined) return;
     const visit = [...device.earlier, device.latest].find(

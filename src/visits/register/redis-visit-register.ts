@@ -45,7 +45,7 @@ export class RedisVisitRegister implements VisitRegister {
     this.commands = redis as unknown as RegisterCommands;
   }
 
-  async sight(mac: MacAddress, firstMs: number, lastMs: number): Promise<RegisteredVisit> {
+  async registerSightings(mac: MacAddress, firstMs: number, lastMs: number): Promise<RegisteredVisit> {
     const { gapMs, retentionMs } = this.options;
     const answer = await this.commands.nwmSight(this.key(mac), firstMs, lastMs, gapMs, retentionMs, MOST_VISITS);
     const [start, code, reported] = SIGHT_ANSWER.parse(answer);
@@ -56,7 +56,7 @@ export class RedisVisitRegister implements VisitRegister {
     };
   }
 
-  async settle(mac: MacAddress, startMs: number, settlement: Settlement): Promise<void> {
+  async settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): Promise<void> {
     await this.commands.nwmSettle(this.key(mac), startMs, CODES[settlement]);
   }
 

@@ -35,9 +35,9 @@ export interface VisitRegister {
    * register's gap), join two visits they bridge, or begin a new one. Atomic between sensors. Rejects when the register
    * cannot be reached; entering the same again is harmless.
    */
-  sight(mac: MacAddress, firstMs: number, lastMs: number): Awaitable<RegisteredVisit>;
+  registerSightings(mac: MacAddress, firstMs: number, lastMs: number): Awaitable<RegisteredVisit>;
   /** Says what became of the visit that began at `startMs`. Of several answers the first stays. */
-  settle(mac: MacAddress, startMs: number, settlement: Settlement): Awaitable<void>;
+  settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): Awaitable<void>;
   /** Removes everything about a device. */
   forget(mac: MacAddress): Awaitable<void>;
   close(): Promise<void>;

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Update } from '../../../src/status/http/live-feed.js';
 import { type RedisServer, startRedis } from '../../redis-server.js';
 import { until } from '../../run-process.js';
+import { TrialSensor } from '../../trial-sensor.js';
 import { ask } from '../ask.js';
-import { TrialSensor } from '../trial-sensor.js';
 
 const PHONE = { mac: 'da:a1:19:00:00:01', ip: '10.0.0.11', hostname: 'phone', vlan: 20 };
 const LAPTOP = { mac: '3c:22:fb:00:00:02', ip: '10.0.0.12' };

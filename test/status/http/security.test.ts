@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Access } from '../../../src/status/http/access.js';
 import { until } from '../../run-process.js';
+import { TrialSensor } from '../../trial-sensor.js';
 import { ask, askRaw, cookieOf, login } from '../ask.js';
-import { TrialSensor } from '../trial-sensor.js';
 
 const TOKEN = 'a-token-of-this-test';
 const bearer = { authorization: `Bearer ${TOKEN}` };

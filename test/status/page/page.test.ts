@@ -3,8 +3,8 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../redis-server.js';
 import { until } from '../../run-process.js';
+import { type TrialOptions, TrialSensor } from '../../trial-sensor.js';
 import { type OpenedPage, seriousViolations, TestBrowser, textOf } from '../browser.js';
-import { type TrialOptions, TrialSensor } from '../trial-sensor.js';
 
 const TOKEN = 'a-token-of-this-test';
 const CHECKINS = '/api/spaces/failedcheckins';

@@ -42,25 +42,25 @@ describe.each<[string, () => VisitRegister]>([
 ])('the visit register in %s', (_name, make) => {
   test('joins sightings without a longer gap to one visit, and begins another after it', async () => {
     const register = make();
-    expect((await register.sight(MAC, minutes(0), minutes(1))).startMs).toBe(minutes(0));
-    expect((await register.sight(MAC, minutes(16), minutes(20))).startMs).toBe(minutes(0));
-    expect((await register.sight(MAC, minutes(35) + 1, minutes(40))).startMs).toBe(minutes(35) + 1);
+    expect((await register.registerSightings(MAC, minutes(0), minutes(1))).startMs).toBe(minutes(0));
+    expect((await register.registerSightings(MAC, minutes(16), minutes(20))).startMs).toBe(minutes(0));
+    expect((await register.registerSightings(MAC, minutes(35) + 1, minutes(40))).startMs).toBe(minutes(35) + 1);
   });
 
   test('keeps the id when an earlier sighting arrives late', async () => {
     const register = make();
-    await register.sight(MAC, minutes(10), minutes(11));
-    expect((await register.sight(MAC, minutes(2), minutes(3))).startMs).toBe(minutes(10));
+    await register.registerSightings(MAC, minutes(10), minutes(11));
+    expect((await register.registerSightings(MAC, minutes(2), minutes(3))).startMs).toBe(minutes(10));
     // The earlier sighting has still made the visit longer to the front.
-    expect((await register.sight(MAC, minutes(-10), minutes(-9))).startMs).toBe(minutes(10));
+    expect((await register.registerSightings(MAC, minutes(-10), minutes(-9))).startMs).toBe(minutes(10));
   });
 
   test('a sighting that arrives late and bridges two visits makes them one, settled if either was', async () => {
     const register = make();
-    await register.sight(MAC, minutes(0), minutes(0));
-    await register.sight(MAC, minutes(25), minutes(25));
-    await register.settle(MAC, minutes(25), 'reported');
-    expect(await register.sight(MAC, minutes(12), minutes(12))).toMatchObject({
+    await register.registerSightings(MAC, minutes(0), minutes(0));
+    await register.registerSightings(MAC, minutes(25), minutes(25));
+    await register.settleVisit(MAC, minutes(25), 'reported');
+    expect(await register.registerSightings(MAC, minutes(12), minutes(12))).toMatchObject({
       startMs: minutes(0),
       settlement: 'reported',
     });
@@ -68,14 +68,14 @@ describe.each<[string, () => VisitRegister]>([
 
   test('a late sighting of a visit long past finds that visit, not the present one', async () => {
     const register = make();
-    await register.sight(MAC, minutes(0), minutes(5));
-    await register.settle(MAC, minutes(0), 'recognised');
-    await register.sight(MAC, minutes(60), minutes(65));
-    expect(await register.sight(MAC, minutes(3), minutes(4))).toMatchObject({
+    await register.registerSightings(MAC, minutes(0), minutes(5));
+    await register.settleVisit(MAC, minutes(0), 'recognised');
+    await register.registerSightings(MAC, minutes(60), minutes(65));
+    expect(await register.registerSightings(MAC, minutes(3), minutes(4))).toMatchObject({
       startMs: minutes(0),
       settlement: 'recognised',
     });
-    expect(await register.sight(MAC, minutes(66), minutes(66))).toMatchObject({
+    expect(await register.registerSightings(MAC, minutes(66), minutes(66))).toMatchObject({
       startMs: minutes(60),
       settlement: null,
     });
@@ -83,36 +83,36 @@ describe.each<[string, () => VisitRegister]>([
 
   test('the first settlement stays, and the latest report is remembered over visits', async () => {
     const register = make();
-    await register.sight(MAC, minutes(0), minutes(0));
-    await register.settle(MAC, minutes(0), 'reported');
-    await register.settle(MAC, minutes(0), 'ignored');
-    expect(await register.sight(MAC, minutes(1), minutes(1))).toMatchObject({
+    await register.registerSightings(MAC, minutes(0), minutes(0));
+    await register.settleVisit(MAC, minutes(0), 'reported');
+    await register.settleVisit(MAC, minutes(0), 'ignored');
+    expect(await register.registerSightings(MAC, minutes(1), minutes(1))).toMatchObject({
       settlement: 'reported',
       lastReportedMs: minutes(0),
     });
     for (let visit = 1; visit <= MOST_VISITS + 2; visit++) {
-      const answer = await register.sight(MAC, minutes(visit * 60), minutes(visit * 60));
+      const answer = await register.registerSightings(MAC, minutes(visit * 60), minutes(visit * 60));
       expect(answer).toMatchObject({ settlement: null, lastReportedMs: minutes(0) });
-      await register.settle(MAC, minutes(visit * 60), 'spaced');
+      await register.settleVisit(MAC, minutes(visit * 60), 'spaced');
     }
   });
 
   test('an early visit that was found late and is one too many is gone with the next sighting', async () => {
     const register = make();
     for (let visit = 1; visit <= MOST_VISITS; visit++)
-      await register.sight(MAC, minutes(visit * 16), minutes(visit * 16));
-    await register.sight(MAC, minutes(0), minutes(0));
-    await register.sight(MAC, minutes(MOST_VISITS * 16), minutes(MOST_VISITS * 16));
-    expect((await register.sight(MAC, minutes(0), minutes(1))).startMs).toBe(minutes(16));
+      await register.registerSightings(MAC, minutes(visit * 16), minutes(visit * 16));
+    await register.registerSightings(MAC, minutes(0), minutes(0));
+    await register.registerSightings(MAC, minutes(MOST_VISITS * 16), minutes(MOST_VISITS * 16));
+    expect((await register.registerSightings(MAC, minutes(0), minutes(1))).startMs).toBe(minutes(16));
   });
 
   test('devices do not mix, and forgetting one leaves the other', async () => {
     const register = make();
-    await register.sight(MAC, minutes(0), minutes(0));
-    await register.sight(MAC + 1, minutes(5), minutes(5));
+    await register.registerSightings(MAC, minutes(0), minutes(0));
+    await register.registerSightings(MAC + 1, minutes(5), minutes(5));
     await register.forget(MAC);
-    expect((await register.sight(MAC, minutes(7), minutes(7))).startMs).toBe(minutes(7));
-    expect((await register.sight(MAC + 1, minutes(8), minutes(8))).startMs).toBe(minutes(5));
+    expect((await register.registerSightings(MAC, minutes(7), minutes(7))).startMs).toBe(minutes(7));
+    expect((await register.registerSightings(MAC + 1, minutes(8), minutes(8))).startMs).toBe(minutes(5));
   });
 });
 
@@ -136,12 +136,12 @@ test('Redis and memory give the same answers to any sequence, in any order of ti
       let latest = minutes(0);
       for (const one of steps) {
         if (one.kind === 'sight') {
-          const expected = memory.sight(MAC, minutes(one.at), minutes(one.at + one.lasts));
-          expect(await stored.sight(MAC, minutes(one.at), minutes(one.at + one.lasts))).toEqual(expected);
+          const expected = memory.registerSightings(MAC, minutes(one.at), minutes(one.at + one.lasts));
+          expect(await stored.registerSightings(MAC, minutes(one.at), minutes(one.at + one.lasts))).toEqual(expected);
           latest = expected.startMs;
         } else {
-          memory.settle(MAC, latest, one.how);
-          await stored.settle(MAC, latest, one.how);
+          memory.settleVisit(MAC, latest, one.how);
+          await stored.settleVisit(MAC, latest, one.how);
         }
       }
     }),
@@ -155,7 +155,7 @@ test('fifty sensors that see the same burst at once agree on one start', async (
   const connections = Array.from({ length: 50 }, () => new Redis(server.url));
   const answers = await Promise.all(
     connections.map((connection, index) =>
-      new RedisVisitRegister(connection, options).sight(MAC, START + index, START + 2_000),
+      new RedisVisitRegister(connection, options).registerSightings(MAC, START + index, START + 2_000),
     ),
   );
   expect(new Set(answers.map(({ startMs }) => startMs)).size).toBe(1);
@@ -164,8 +164,8 @@ test('fifty sensors that see the same burst at once agree on one start', async (
 
 test('a visit in Redis has one key, tagged by business, that is cleaned up after the retention and is under 300 bytes', async () => {
   const register = redisRegister();
-  await register.sight(MAC, minutes(0), minutes(1));
-  await register.settle(MAC, minutes(0), 'reported');
+  await register.registerSightings(MAC, minutes(0), minutes(1));
+  await register.settleVisit(MAC, minutes(0), 'reported');
   const key = `{nwm:${business}}:visits:3c22fb000001`;
   expect(await redis.get(key)).toBe(`${minutes(0)}|${minutes(0)}:${minutes(0)}:${minutes(1)}:r`);
   const ttl = await redis.pttl(key);
@@ -177,14 +177,14 @@ test('a visit in Redis has one key, tagged by business, that is cleaned up after
 test('rubbish under the key of a device does not stop the register', async () => {
   const register = redisRegister();
   await redis.set(`{nwm:${business}}:visits:3c22fb000001`, 'not|ours:at:all|');
-  expect((await register.sight(MAC, minutes(0), minutes(0))).startMs).toBe(minutes(0));
+  expect((await register.registerSightings(MAC, minutes(0), minutes(0))).startMs).toBe(minutes(0));
 });
 
 test('the memory of a long replay does not grow with the devices that are long gone', () => {
   const register = new MemoryVisitRegister(GAP, RETENTION);
   for (let day = 0; day < 10; day++) {
     for (let device = 0; device < 1_000; device++)
-      register.sight(day * 1_000 + device + 1, minutes(day * 1440), minutes(day * 1440));
+      register.registerSightings(day * 1_000 + device + 1, minutes(day * 1440), minutes(day * 1440));
   }
   expect(register.size).toBeLessThanOrEqual(3_000);
 });

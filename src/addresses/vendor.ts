@@ -1,7 +1,7 @@
 // Who made a device, by the IEEE registries MA-L, MA-M and MA-S (oui-data), the longest prefix first.
 import { fstatSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { isLocallyAdministered, type MacAddress } from '../addresses/mac-address.js';
+import { isLocallyAdministered, type MacAddress } from './mac-address.js';
 
 /**
  * Locally administered prefixes that software other than a phone's private Wi-Fi address uses. No registry that oui-data

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { parseMac } from '../../src/addresses/mac-address.js';
-import { isRandomised, vendorOf } from '../../src/devices/vendor.js';
+import { isRandomised, vendorOf } from '../../src/addresses/vendor.js';
 
 const mac = (text: string) => parseMac(text) ?? 0;
 

@@ -2,8 +2,7 @@
 import { Directory, type DirectoryView } from '../../src/devices/directory/directory.js';
 import { Equipment } from '../../src/devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
-import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
-import type { OutboxEntry } from '../../src/outbox/outbox.js';
+import type { Report } from '../../src/outbox/report.js';
 import { visitId } from '../../src/visits/register/visit-register.js';
 
 const START = Date.parse('2026-03-02T09:00:00Z');
@@ -20,22 +19,23 @@ export const PATIENCE = {
 /** The sandbox's only account. */
 export const LOGIN = { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null } as const;
 
-/** The failed check-in of a device with the address da:00:00:00:xx:xx, a second after the one before. */
-export function entryFor(number: number): OutboxEntry {
+/** The report of a device with the address da:00:00:00:xx:xx, a second after the one before. */
+export function reportFor(number: number): Report {
   const mac = 0xda0000000000 + number;
   const startMs = START + number * 1_000;
-  const report = {
+  return {
+    id: visitId(77, mac, startMs),
     businessId: 77,
     mac,
     startMs,
-    vendor: null,
-    randomised: true,
+    localStart: null,
     hostname: null,
-    ip: null,
+    ipv4: 0,
+    ipv6: null,
     via: ['arp'],
+    inactive: null,
+    sent: false,
   };
-  const checkin = failedCheckinBody(report, null);
-  return { id: visitId(77, mac, startMs), mac, ipv4: 0, hostname: null, checkin, sent: false };
 }
 
 /** A directory that was read, and is empty. */

@@ -1,0 +1,76 @@
+// What happens to one frame: it is decoded, counted, and what it shows goes to the tracker.
+import type { MacAddress } from '../addresses/mac-address.js';
+import type { FrameHandler } from '../capture/frame-source.js';
+import { decodeFrame } from '../decode/frame.js';
+import { Announcement, type Malformed, Sighting } from '../decode/sighting.js';
+import type { DirectoryView } from '../devices/directory/directory.js';
+import type { Equipment } from '../devices/equipment.js';
+import type { FloodGuard } from '../visits/flood-guard.js';
+import type { VisitTracker } from '../visits/visit-tracker.js';
+import type { Listeners } from './listeners.js';
+
+/**
+ * Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard. In a replay time is the capture's own,
+ * and everything in it is wanted.
+ */
+export type PipelineTime =
+  | { readonly kind: 'live'; readonly steadyMs: () => number; readonly guard: FloodGuard }
+  | { readonly kind: 'replay' };
+
+export interface FrameCounts {
+  frames: number;
+  sightings: number;
+  malformed: number;
+  readonly malformedBy: Map<Malformed, number>;
+}
+
+export interface FrameEdges {
+  readonly time: PipelineTime;
+  readonly gapMs: number;
+  readonly tracker: VisitTracker;
+  readonly directory: DirectoryView;
+  readonly equipment: Equipment;
+  readonly listeners: Listeners;
+}
+
+/** Makes the handler for a pipeline's frames. It counts into `counts`. */
+export function frameHandler(edges: FrameEdges, counts: FrameCounts): FrameHandler {
+  const { time, gapMs, tracker, directory, equipment, listeners } = edges;
+  const sighting = new Sighting();
+  const announcement = new Announcement();
+  const hearsSightings = listeners.has('onSighting');
+  let latestMs = Number.NEGATIVE_INFINITY;
+
+  /** Devices in a visit and known devices go on in any flood. */
+  function isLetIn(mac: MacAddress, steadyMs: number): boolean {
+    if (time.kind === 'replay' || tracker.has(mac) || directory.lookup(mac) !== null) return true;
+    if (time.guard.admits(steadyMs, tracker.size)) return true;
+    listeners.emit('onHeldBack', time.guard);
+    return false;
+  }
+
+  return (frame, length, eventMs, linkType) => {
+    counts.frames++;
+    const verdict = decodeFrame(frame, length, linkType, sighting, announcement);
+    const steadyMs = time.kind === 'live' ? time.steadyMs() : eventMs;
+    if (time.kind === 'replay') {
+      // A capture that goes back in time by more than a gap is another recording: what was open is over.
+      if (eventMs < latestMs - gapMs) tracker.flush();
+      latestMs = eventMs;
+    }
+    // What was due before this frame must not be coloured by it.
+    tracker.advance(steadyMs);
+    if (verdict === 'sighting') {
+      counts.sightings++;
+      if (hearsSightings) listeners.emit('onSighting', sighting, eventMs);
+      if (isLetIn(sighting.mac, steadyMs)) tracker.observe(sighting, eventMs, steadyMs);
+    } else if (verdict !== 'other') {
+      counts.malformed++;
+      counts.malformedBy.set(verdict, (counts.malformedBy.get(verdict) ?? 0) + 1);
+      listeners.emit('onMalformed', counts);
+      return;
+    }
+    if (!announcement.isEmpty) equipment.learn(announcement, steadyMs);
+    tracker.advance(steadyMs);
+  };
+}

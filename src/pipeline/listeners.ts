@@ -1,0 +1,77 @@
+// Those who want to hear what the sensor does: log, metrics, status page, output of a replay. Every event reaches every listener.
+import type { MacAddress } from '../addresses/mac-address.js';
+import type { Sighting } from '../decode/sighting.js';
+import type { Outcome } from '../outbox/outbox.js';
+import type { Report } from '../outbox/report.js';
+import type { FloodGuard } from '../visits/flood-guard.js';
+import type { Visit } from '../visits/visit.js';
+import type { FrameCounts } from './frames.js';
+import type { VisitRecord } from './record.js';
+
+/** Each call is synchronous and must not throw. */
+export interface PipelineListener {
+  /** `sighting` is reused for the next frame: copy what you keep. */
+  onSighting?(sighting: Readonly<Sighting>, eventMs: number): void;
+  /** A frame could not be decoded. Called for every frame of an attack. */
+  onMalformed?(counts: Readonly<FrameCounts>): void;
+  /** The flood guard held a new device back. May be called a million times a minute. */
+  onHeldBack?(guard: FloodGuard): void;
+  /** A visit has news for the register: its burst went quiet, it showed a new fact, or its device is still here. */
+  onNews?(visit: Visit): void;
+  onDecision?(record: VisitRecord): void;
+  onEnded?(record: VisitRecord): void;
+  /** The register or the outbox failed. The visit will be tried again. */
+  onTrouble?(error: unknown): void;
+  /** A visit was given up because too many wait. */
+  onGivenUp?(record: VisitRecord): void;
+  /** A device is to be forgotten. */
+  onForget?(mac: MacAddress): void;
+  /** One try to deliver a report has ended. */
+  onOutcome?(report: Report, outcome: Outcome): void;
+}
+
+export type PipelineEvent = keyof PipelineListener;
+
+/** A record, so that the compiler misses an event that is not here. */
+const EVENTS: Readonly<Record<PipelineEvent, true>> = {
+  onSighting: true,
+  onMalformed: true,
+  onHeldBack: true,
+  onNews: true,
+  onDecision: true,
+  onEnded: true,
+  onTrouble: true,
+  onGivenUp: true,
+  onForget: true,
+  onOutcome: true,
+};
+
+export const PIPELINE_EVENTS = Object.keys(EVENTS) as readonly PipelineEvent[];
+
+type Arguments<Event extends PipelineEvent> = Parameters<Required<PipelineListener>[Event]>;
+type Hook = (...values: unknown[]) => void;
+
+export class Listeners {
+  private readonly hooks: ReadonlyMap<PipelineEvent, Hook[]> = new Map(PIPELINE_EVENTS.map((event) => [event, []]));
+
+  constructor(...listeners: readonly PipelineListener[]) {
+    for (const listener of listeners) this.add(listener);
+  }
+
+  add(listener: PipelineListener): void {
+    for (const event of PIPELINE_EVENTS) {
+      const hook = listener[event];
+      // `emit` alone calls it, with what its event carries.
+      if (hook !== undefined) this.hooks.get(event)?.push(hook.bind(listener) as Hook);
+    }
+  }
+
+  emit<Event extends PipelineEvent>(event: Event, ...values: Arguments<Event>): void {
+    for (const hook of this.hooks.get(event) ?? []) hook(...values);
+  }
+
+  /** Whether anybody listens: spares the caller of an event that comes with every frame the work of emitting it. */
+  has(event: PipelineEvent): boolean {
+    return this.hooks.get(event)?.length !== 0;
+  }
+}

@@ -1,0 +1,295 @@
+// Settles visits: registers each, decides about it, enqueues its report, and settles it in the register. Keeps what waits, within bounds.
+import type { MacAddress } from '../addresses/mac-address.js';
+import { type Decision, type DecisionRules, decide } from '../devices/decision.js';
+import type { Outbox } from '../outbox/outbox.js';
+import type { Report } from '../outbox/report.js';
+import {
+  type Awaitable,
+  after,
+  type RegisteredVisit,
+  type Settlement,
+  type VisitRegister,
+} from '../visits/register/visit-register.js';
+import type { Visit } from '../visits/visit.js';
+import type { Listeners } from './listeners.js';
+import { type ReportedFacts, reportedFacts, reportOf, type VisitRecord } from './record.js';
+import { type CaseEvent, type CaseState, isExpendable, isUnsettled, step } from './visit-case.js';
+
+/** After the register or the outbox failed, a visit is tried again this much later. */
+const RETRY_MS = 2_000;
+/** Visits that wait for a register, an outbox or a directory. If there are more, the oldest that is over is given up, and counted. */
+const MAX_WAITING = 10_000;
+/** At a stop the register and the outbox are waited for this long. */
+const STOP_WITHIN_MS = 4_000;
+
+export interface CaseSettings {
+  readonly businessId: number;
+  readonly timeZone: string | null;
+  readonly reportAgainAfterMs: number;
+}
+
+export interface CaseEdges {
+  readonly rules: DecisionRules;
+  readonly register: VisitRegister;
+  /** Null when nothing is to be posted. */
+  readonly outbox: Pick<Outbox, 'enqueue'> | null;
+  readonly listeners: Listeners;
+  /** Brings a visit's times up to date before it is registered again. */
+  readonly update: (visit: Visit) => void;
+}
+
+/** A visit's record, and where the visit is in its life. */
+class VisitCase implements VisitRecord {
+  state: CaseState = { kind: 'new' };
+  startMs: number | null = null;
+  decision: Decision | null = null;
+  settlement: Settlement | null = null;
+  /** Null until this sensor reports the visit. */
+  reported: ReportedFacts | null = null;
+
+  constructor(
+    readonly visit: Visit,
+    private readonly settings: CaseSettings,
+  ) {}
+
+  get report(): Report | null {
+    return this.reportWith(false);
+  }
+
+  reportWith(sent: boolean): Report | null {
+    return this.reported === null ? null : reportOf(this.reported, this.visit, this.settings, sent);
+  }
+}
+
+export class VisitCases {
+  /** Visits that were given up because too many waited. */
+  givenUp = 0;
+  private readonly cases = new Map<Visit, VisitCase>();
+  /** Those that wait for the register, the outbox or the directory. */
+  private readonly unsettled = new Set<VisitCase>();
+  /** Those of them that can be given up, the one that has waited longest first. */
+  private readonly expendable = new Set<VisitCase>();
+  private retryTimer: NodeJS.Timeout | undefined;
+  private isStopping = false;
+
+  constructor(
+    private readonly settings: CaseSettings,
+    private readonly edges: CaseEdges,
+  ) {}
+
+  /** How many visits wait for the register, the outbox or the directory. */
+  get waiting(): number {
+    return this.unsettled.size;
+  }
+
+  /** Whether the register or the outbox could not be reached for some of them. */
+  isFailing(): boolean {
+    return [...this.unsettled].some(({ state }) => state.kind === 'waiting' && state.waitsFor === 'retry');
+  }
+
+  recordOf(visit: Visit): VisitRecord | undefined {
+    return this.cases.get(visit);
+  }
+
+  /** The tracker has news of a visit. */
+  onActive(visit: Visit): void {
+    this.edges.listeners.emit('onNews', visit);
+    let visitCase = this.cases.get(visit);
+    if (visitCase === undefined) {
+      visitCase = new VisitCase(visit, this.settings);
+      this.cases.set(visit, visitCase);
+    }
+    this.move(visitCase, { kind: 'news' });
+  }
+
+  /** The tracker has ended a visit. */
+  onEnded(visit: Visit): void {
+    const visitCase = this.cases.get(visit);
+    if (visitCase !== undefined) this.move(visitCase, { kind: 'departed' });
+  }
+
+  /** The directory was loaded for the first time: visits that were pending are decided. */
+  directoryLoaded(): void {
+    this.registerAgain([...this.unsettled]);
+  }
+
+  forget(mac: MacAddress): void {
+    for (const visitCase of [...this.cases.values()]) {
+      if (visitCase.visit.mac !== mac) continue;
+      this.cases.delete(visitCase.visit);
+      this.move(visitCase, { kind: 'dropped' });
+    }
+  }
+
+  /**
+   * Settles what can be settled before the process ends, for at most 4 s. Pending visits would be forgotten, so they are reported:
+   * delivery asks the directory again before it posts, and waits until there is one.
+   */
+  async settleRemaining(): Promise<void> {
+    this.isStopping = true;
+    for (const visitCase of [...this.unsettled]) {
+      if (visitCase.state.kind === 'waiting') this.move(visitCase, { kind: 'news' });
+    }
+    const deadline = performance.now() + STOP_WITHIN_MS;
+    const isBusy = ({ state }: VisitCase) =>
+      state.kind === 'registering' || (state.kind === 'waiting' && state.waitsFor === 'retry');
+    while ([...this.unsettled].some(isBusy) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    clearTimeout(this.retryTimer);
+  }
+
+  private move(visitCase: VisitCase, event: CaseEvent): void {
+    const { state, action } = step(visitCase.state, event);
+    visitCase.state = state;
+    switch (action) {
+      case 'register':
+        this.register(visitCase);
+        return;
+      case 'retry-later':
+        this.keep(visitCase);
+        this.retryTimer ??= setTimeout(() => this.retry(), RETRY_MS);
+        return;
+      case 'close':
+        this.keep(visitCase);
+        this.cases.delete(visitCase.visit);
+        this.edges.listeners.emit('onEnded', visitCase);
+        return;
+      case 'nothing':
+        this.keep(visitCase);
+    }
+  }
+
+  /** Brings the sets up to date with the state of a case, and gives the oldest up when too many wait. */
+  private keep(visitCase: VisitCase): void {
+    const { unsettled, expendable } = this;
+    if (isUnsettled(visitCase.state)) unsettled.add(visitCase);
+    else unsettled.delete(visitCase);
+    if (isExpendable(visitCase.state)) expendable.add(visitCase);
+    else expendable.delete(visitCase);
+    const [oldest] = expendable;
+    if (unsettled.size > MAX_WAITING && oldest !== undefined) this.giveUp(oldest);
+  }
+
+  private giveUp(visitCase: VisitCase): void {
+    this.givenUp++;
+    this.edges.listeners.emit('onGivenUp', visitCase);
+    this.cases.delete(visitCase.visit);
+    this.move(visitCase, { kind: 'dropped' });
+    this.edges.listeners.emit('onEnded', visitCase);
+  }
+
+  private register(visitCase: VisitCase): void {
+    const { register } = this.edges;
+    const { mac, firstMs, lastMs } = visitCase.visit;
+    const onRegistered = () => this.move(visitCase, { kind: 'registered', settlement: visitCase.settlement });
+    const onFailed = (error: unknown) => {
+      this.edges.listeners.emit('onTrouble', error);
+      this.move(visitCase, { kind: 'failed' });
+    };
+    let done: Awaitable<void>;
+    try {
+      done = after(register.registerSightings(mac, firstMs, lastMs), (registered) =>
+        this.settle(visitCase, registered),
+      );
+    } catch (error) {
+      onFailed(error);
+      return;
+    }
+    if (done instanceof Promise) {
+      this.keep(visitCase);
+      done.then(onRegistered, onFailed);
+    } else onRegistered();
+  }
+
+  private retry(): void {
+    this.retryTimer = undefined;
+    this.registerAgain(
+      [...this.unsettled].filter(({ state }) => state.kind === 'waiting' && state.waitsFor === 'retry'),
+    );
+  }
+
+  /** Of one device only one visit at a time, so that the later one knows what became of the earlier (REPORT_AGAIN_AFTER). */
+  private registerAgain(waiting: readonly VisitCase[]): void {
+    const macs = new Set<MacAddress>();
+    for (const visitCase of waiting) {
+      const { visit, state } = visitCase;
+      this.edges.update(visit);
+      const isAnother = state.kind === 'waiting' && macs.has(visit.mac);
+      this.move(visitCase, { kind: isAnother ? 'failed' : 'news' });
+      macs.add(visit.mac);
+    }
+  }
+
+  /** Decides about a visit that the register has just taken in, and does what follows. */
+  private settle(visitCase: VisitCase, registered: RegisteredVisit): Awaitable<void> {
+    const { visit } = visitCase;
+    const { register, rules, listeners } = this.edges;
+    visitCase.startMs ??= registered.startMs;
+    if (visitCase.settlement !== null) {
+      return registered.settlement === null
+        ? this.settleAgain(visitCase, registered.startMs, visitCase.settlement)
+        : undefined;
+    }
+    const decision = decide(
+      { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0, kin: visit.kin },
+      rules,
+    );
+    const isNew = visitCase.decision?.kind !== decision.kind;
+    visitCase.decision = decision;
+    if (registered.settlement !== null) {
+      // Another sensor, or this one before a restart, has settled it: there is nothing to do.
+      visitCase.settlement = registered.settlement;
+      if (isNew) listeners.emit('onDecision', visitCase);
+      return;
+    }
+    const settlement = this.settlementOf(decision, registered);
+    if (settlement === null) {
+      if (isNew) listeners.emit('onDecision', visitCase);
+      return;
+    }
+    visitCase.reported = settlement === 'reported' ? reportedFacts(visit, registered.startMs, decision) : null;
+    return after(this.enqueue(visitCase, false), () =>
+      after(register.settleVisit(visit.mac, registered.startMs, settlement), () => {
+        visitCase.settlement = settlement;
+        listeners.emit('onDecision', visitCase);
+      }),
+    );
+  }
+
+  /**
+   * The register has lost what became of a visit: Redis came back empty, or with less than it had. It is told again, so that no other
+   * sensor reports the visit. The report may be lost as well, so it is enqueued again; marked as sent, it is searched for before it
+   * is posted.
+   */
+  private settleAgain(visitCase: VisitCase, startMs: number, settlement: Settlement): Awaitable<void> {
+    return after(this.enqueue(visitCase, true), () =>
+      this.edges.register.settleVisit(visitCase.visit.mac, startMs, settlement),
+    );
+  }
+
+  private enqueue(visitCase: VisitCase, sent: boolean): Awaitable<void> {
+    const { outbox } = this.edges;
+    if (outbox === null) return;
+    const report = visitCase.reportWith(sent);
+    return report === null ? undefined : outbox.enqueue(report);
+  }
+
+  /** What follows from a decision; null while that must wait for the directory. */
+  private settlementOf({ kind }: Decision, registered: RegisteredVisit): Settlement | null {
+    switch (kind) {
+      case 'ignored':
+      case 'recognised':
+        return kind;
+      case 'pending':
+        return this.isStopping ? this.reportedOrSpaced(registered) : null;
+      case 'unrecognised':
+        return this.reportedOrSpaced(registered);
+    }
+  }
+
+  private reportedOrSpaced({ startMs, lastReportedMs }: RegisteredVisit): 'reported' | 'spaced' {
+    const { reportAgainAfterMs } = this.settings;
+    return lastReportedMs !== null && Math.abs(startMs - lastReportedMs) < reportAgainAfterMs ? 'spaced' : 'reported';
+  }
+}

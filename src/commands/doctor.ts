@@ -131,7 +131,7 @@ async function examine(redis: Redis): Promise<Finding[]> {
     findings.push(fail('Redis', 'this is a read-only replica: give the address of the primary in REDIS_URL'));
   findings.push(
     field('aof_enabled') === '1'
-      ? ok('Redis', 'AOF persistence is on (what a crash can cost depends on appendfsync, see README)')
+      ? ok('Redis', 'AOF persistence is on (what a crash can still cost: see docker/README.md, "Redis")')
       : fail('Redis', 'AOF persistence is off: a restart of Redis loses what waits. Set "appendonly yes"'),
   );
   const policy = field('maxmemory_policy');

@@ -1,4 +1,4 @@
-// The JSON API: what the status page shows and does, for scripts as well. README, "Status page", documents it.
+// The JSON API: what the status page shows and does, for scripts as well. README.md in src/status documents it.
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Overview } from '../facts/overview.js';

@@ -62,8 +62,14 @@ export interface InterfaceWatchOptions extends LiveCaptureOptions {
   readonly onLoss: (status: Readonly<InterfaceState>) => void;
 }
 
+/** Frames, and how the interfaces they come from are doing. */
+export interface WatchedSource extends FrameSource {
+  /** As of the latest look, at most a second ago. */
+  states(): readonly Readonly<InterfaceState>[];
+}
+
 /** Frames from several live interfaces, whatever happens to them. */
-export class InterfaceWatch implements FrameSource {
+export class InterfaceWatch implements WatchedSource {
   private readonly watched: Watched[];
   private timer: NodeJS.Timeout | undefined;
   private finish: (() => void) | undefined;
@@ -128,7 +134,6 @@ export class InterfaceWatch implements FrameSource {
     this.finish = undefined;
   }
 
-  /** The interfaces as of the latest look, at most a second ago. */
   states(): readonly Readonly<InterfaceState>[] {
     return this.watched.map(({ status }) => status);
   }

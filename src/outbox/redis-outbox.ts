@@ -13,7 +13,8 @@ import {
   type Outcome,
   putBackMs,
 } from './outbox.js';
-import { parseReport, type Report } from './report.js';
+import type { Report } from './report.js';
+import { parseReport } from './stored-report.js';
 
 /** The braces keep all keys of the queue in one slot of a Redis Cluster. */
 const PREFIX = '{nwm:outbox}';

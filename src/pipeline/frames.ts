@@ -2,11 +2,12 @@
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { FrameHandler } from '../capture/frame-source.js';
 import { decodeFrame } from '../decode/frame.js';
-import { Announcement, type Malformed, Sighting } from '../decode/sighting.js';
+import { Announcement, Sighting } from '../decode/sighting.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
 import type { Equipment } from '../devices/equipment.js';
 import type { FloodGuard } from '../visits/flood-guard.js';
 import type { VisitTracker } from '../visits/visit-tracker.js';
+import type { FrameCounts } from './frame-counts.js';
 import type { Listeners } from './listeners.js';
 
 /**
@@ -16,13 +17,6 @@ import type { Listeners } from './listeners.js';
 export type PipelineTime =
   | { readonly kind: 'live'; readonly steadyMs: () => number; readonly guard: FloodGuard }
   | { readonly kind: 'replay' };
-
-export interface FrameCounts {
-  frames: number;
-  sightings: number;
-  malformed: number;
-  readonly malformedBy: Map<Malformed, number>;
-}
 
 export interface FrameEdges {
   readonly time: PipelineTime;

@@ -5,7 +5,7 @@ import type { Outcome } from '../outbox/outbox.js';
 import type { Report } from '../outbox/report.js';
 import type { FloodGuard } from '../visits/flood-guard.js';
 import type { Visit } from '../visits/visit.js';
-import type { FrameCounts } from './frames.js';
+import type { FrameCounts } from './frame-counts.js';
 import type { VisitRecord } from './record.js';
 
 /** Each call is synchronous and must not throw. */

@@ -1,5 +1,5 @@
 // The sensing half of a sensor: frames from the interfaces go through the pipeline into the store.
-import { InterfaceWatch } from '../capture/interface-watch.js';
+import { InterfaceWatch, type WatchedSource } from '../capture/interface-watch.js';
 import { defaultRoute, ownMacs } from '../capture/network-interfaces.js';
 import type { Config } from '../config/config.js';
 import type { DecisionRules } from '../devices/decision.js';
@@ -8,7 +8,6 @@ import { Equipment } from '../devices/equipment.js';
 import type { Listeners } from '../pipeline/listeners.js';
 import { type Pipeline, runPipeline } from '../pipeline/pipeline.js';
 import { FloodGuard } from '../visits/flood-guard.js';
-import type { WatchedSource } from './sensor.js';
 import type { SensorLog } from './sensor-log.js';
 import type { Store } from './store.js';
 

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js';
 import { attemptTime } from '../nexudus/failed-checkin.js';
 import type { Outcome } from '../outbox/outbox.js';
 import type { Report } from '../outbox/report.js';
-import type { FrameCounts } from '../pipeline/frames.js';
+import type { FrameCounts } from '../pipeline/frame-counts.js';
 import type { PipelineListener } from '../pipeline/listeners.js';
 import type { VisitRecord } from '../pipeline/record.js';
 import type { FloodGuard } from '../visits/flood-guard.js';

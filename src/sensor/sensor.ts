@@ -1,7 +1,6 @@
 // A whole sensor: store, sensing, delivery, status page. Commands, tests and benchmarks start this very composition. It reads no
 // environment and ends no process: settings and edges come in as arguments.
-import type { FrameSource } from '../capture/frame-source.js';
-import type { InterfaceState } from '../capture/interface-watch.js';
+import type { WatchedSource } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
 import { Directory, type DirectoryView } from '../devices/directory/directory.js';
 import type { Pace } from '../nexudus/known-devices.js';
@@ -24,11 +23,6 @@ import { openStore } from './store.js';
 
 /** Supervisors kill a process 10 s after SIGTERM. The pipeline settles for up to 4 s, so closing must take less than what is left. */
 const CLOSES_WITHIN_MS = 4_500;
-
-/** Frames, and how the interfaces they come from are doing. */
-export interface WatchedSource extends FrameSource {
-  states(): readonly Readonly<InterfaceState>[];
-}
 
 export interface SensorEdges {
   readonly version: string;

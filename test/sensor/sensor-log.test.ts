@@ -1,7 +1,7 @@
 // What the monitor says, and how often: no attacker fills the disk with its log.
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { FrameCounts } from '../../src/pipeline/frames.js';
+import type { FrameCounts } from '../../src/pipeline/frame-counts.js';
 import { createLogger } from '../../src/sensor/log.js';
 import { SensorLog } from '../../src/sensor/sensor-log.js';
 import { FloodGuard } from '../../src/visits/flood-guard.js';

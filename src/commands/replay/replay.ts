@@ -8,7 +8,6 @@ import { type DecisionKind, type DecisionRules, decide } from '../../devices/dec
 import { Directory } from '../../devices/directory/directory.js';
 import { Equipment } from '../../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../devices/ignore-rules.js';
-import type { FrameCounts } from '../../pipeline/frames.js';
 import { Listeners } from '../../pipeline/listeners.js';
 import { runPipeline } from '../../pipeline/pipeline.js';
 import type { VisitRecord } from '../../pipeline/record.js';
@@ -19,6 +18,7 @@ import { MemoryVisitRegister } from '../../visits/register/memory-visit-register
 import { CaptureFiles, expand, inTimeOrder, type TimeWindow } from './capture-files.js';
 import { ProgressBar } from './progress-bar.js';
 import { Story } from './story.js';
+import { type ReplaySummary, summaryOf } from './summary.js';
 import { replayTable } from './visit-table.js';
 
 export interface ReplayOptions {
@@ -32,23 +32,6 @@ export interface ReplayOptions {
   readonly window: TimeWindow;
   /** Tells the story of this device instead of the table. */
   readonly explain: MacAddress | undefined;
-}
-
-export interface ReplaySummary {
-  readonly type: 'summary';
-  readonly files: readonly string[];
-  readonly frames: number;
-  readonly sightings: number;
-  readonly malformed: number;
-  /** Number of malformed frames by reason; left out when there are none. */
-  readonly malformedBy?: Readonly<Record<string, number>>;
-  readonly visits: number;
-  readonly unrecognised: number;
-  readonly recognised: number;
-  readonly ignored: number;
-  readonly posted: number;
-  readonly complete: boolean;
-  readonly seconds: number;
 }
 
 const LINES_A_WRITE = 100;
@@ -161,32 +144,6 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
 function postedNote({ posted, found }: { posted: number; found: number }): string {
   const already = found === 0 ? '' : `, ${countWords(found, 'was', 'were')} there already`;
   return ` ${countWords(posted, 'failed check-in')} posted${already}.`;
-}
-
-function summaryOf(
-  files: CaptureFiles,
-  counts: FrameCounts,
-  reports: readonly VisitRecord[],
-  posted: number,
-  began: number,
-): ReplaySummary {
-  const { frames, sightings, malformed, malformedBy } = counts;
-  const count = (kind: DecisionKind) => reports.filter(({ decision }) => decision?.kind === kind).length;
-  return {
-    type: 'summary',
-    files: files.paths,
-    frames,
-    sightings,
-    malformed,
-    ...(malformed === 0 ? {} : { malformedBy: Object.fromEntries(malformedBy) }),
-    visits: reports.length,
-    unrecognised: count('unrecognised'),
-    recognised: count('recognised'),
-    ignored: count('ignored'),
-    posted,
-    complete: files.problems.length === 0,
-    seconds: Math.round(performance.now() - began) / 1_000,
-  };
 }
 
 async function print(

@@ -4,7 +4,7 @@ import { countWords } from '../../presenters/count-words.js';
 import { type Column, tableLines, wrap } from '../../presenters/table.js';
 import type { Colour, Terminal } from '../../presenters/terminal.js';
 import type { VisitJson } from '../../presenters/visit-json.js';
-import type { ReplaySummary } from './replay.js';
+import type { ReplaySummary } from './summary.js';
 
 /** What asks for somebody's attention stands out, what does not steps back. */
 const COLOURS: Readonly<Record<DecisionKind, Colour>> = {

@@ -2,7 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Outcome } from '../../outbox/outbox.js';
 import type { Report } from '../../outbox/report.js';
-import type { FrameCounts } from '../../pipeline/frames.js';
+import type { FrameCounts } from '../../pipeline/frame-counts.js';
 import type { PipelineListener } from '../../pipeline/listeners.js';
 import type { VisitRecord } from '../../pipeline/record.js';
 import type { HealthFacts } from './health.js';

@@ -1,5 +1,5 @@
 // What the status page may ask of a running sensor, and the facts for its health.
-import type { InterfaceWatch } from '../../capture/interface-watch.js';
+import type { WatchedSource } from '../../capture/interface-watch.js';
 import type { Directory } from '../../devices/directory/directory.js';
 import type { DirectorySync } from '../../devices/directory/directory-sync.js';
 import type { Outbox } from '../../outbox/outbox.js';
@@ -18,7 +18,7 @@ export interface SensorFacts {
   readonly timeZone: string | null;
   readonly isDryRun: boolean;
   readonly pipeline: Pipeline;
-  readonly watch: Pick<InterfaceWatch, 'states'>;
+  readonly watch: Pick<WatchedSource, 'states'>;
   readonly guard: FloodGuard;
   readonly outbox: Pick<Outbox, 'list' | 'retry'>;
   readonly outboxWatch: OutboxWatch;

@@ -1,5 +1,5 @@
 // GET /metrics for Prometheus.
-import type { FrameCounts } from '../../pipeline/frames.js';
+import type { FrameCounts } from '../../pipeline/frame-counts.js';
 import type { HealthFacts } from '../facts/health.js';
 import type { Metrics } from '../facts/metrics.js';
 import type { StatusRoutes } from './server.js';

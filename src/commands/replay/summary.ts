@@ -1,0 +1,49 @@
+// The last line of a replay: what was read and what was found.
+import type { DecisionKind } from '../../devices/decision.js';
+import type { FrameCounts } from '../../pipeline/frame-counts.js';
+import type { VisitRecord } from '../../pipeline/record.js';
+import type { CaptureFiles } from './capture-files.js';
+
+export interface ReplaySummary {
+  readonly type: 'summary';
+  readonly files: readonly string[];
+  readonly frames: number;
+  readonly sightings: number;
+  readonly malformed: number;
+  /** Number of malformed frames by reason; left out when there are none. */
+  readonly malformedBy?: Readonly<Record<string, number>>;
+  readonly visits: number;
+  readonly unrecognised: number;
+  readonly recognised: number;
+  readonly ignored: number;
+  readonly posted: number;
+  readonly complete: boolean;
+  readonly seconds: number;
+}
+
+/** `began`: steady time at which the replay began, ms. */
+export function summaryOf(
+  files: CaptureFiles,
+  counts: Readonly<FrameCounts>,
+  reports: readonly VisitRecord[],
+  posted: number,
+  began: number,
+): ReplaySummary {
+  const { frames, sightings, malformed, malformedBy } = counts;
+  const count = (kind: DecisionKind) => reports.filter(({ decision }) => decision?.kind === kind).length;
+  return {
+    type: 'summary',
+    files: files.paths,
+    frames,
+    sightings,
+    malformed,
+    ...(malformed === 0 ? {} : { malformedBy: Object.fromEntries(malformedBy) }),
+    visits: reports.length,
+    unrecognised: count('unrecognised'),
+    recognised: count('recognised'),
+    ignored: count('ignored'),
+    posted,
+    complete: files.problems.length === 0,
+    seconds: Math.round(performance.now() - began) / 1_000,
+  };
+}

@@ -46,12 +46,19 @@ export function reportOf(
   sent: boolean,
 ): Report {
   const { businessId, timeZone } = settings;
+  const { startMs, hostname, ipv4, ipv6, via, inactive } = facts;
+  const localStart = timeZone === null ? null : wallTime(startMs, timeZone);
   return {
-    ...facts,
-    id: visitId(businessId, mac, facts.startMs),
+    id: visitId(businessId, mac, startMs),
     businessId,
     mac,
-    localStart: timeZone === null ? null : wallTime(facts.startMs, timeZone),
+    startMs,
+    localStart,
+    hostname,
+    ipv4,
+    ipv6,
+    via,
+    inactive,
     sent,
   };
 }

@@ -106,7 +106,8 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     problems.push(`RETENTION: must be at least VISIT_GAP and SETTLE_TIME and a minute together (${least})`);
   }
   const again = valid('REPORT_AGAIN_AFTER');
-  if (again !== undefined && retention !== undefined && retention < again) {
+  // The default gives way to a RETENTION that somebody set.
+  if (values.REPORT_AGAIN_AFTER !== undefined && again !== undefined && retention !== undefined && retention < again) {
     problems.push(
       `RETENTION: must not be shorter than REPORT_AGAIN_AFTER (${formatDuration(again)}), which relies on it`,
     );
@@ -136,7 +137,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     ignore: ignore.rules,
     timeZone: env.SPACE_TIMEZONE ?? null,
     dryRun: env.DRY_RUN,
-    reportAgainAfterMs: env.REPORT_AGAIN_AFTER,
+    reportAgainAfterMs: Math.min(env.REPORT_AGAIN_AFTER, env.RETENTION),
     reportInactive: env.REPORT_INACTIVE,
     silenceAlarmMs: env.SILENCE_ALARM,
     retentionMs: env.RETENTION,

@@ -274,6 +274,7 @@ test('--post really posts, once, however often the capture is replayed; register
     NEXUDUS_PASSWORD: 'secret',
     NEXUDUS_BUSINESS_ID: '77',
     NEXUDUS_POSTS_PER_MINUTE: '60000',
+    REPORT_AGAIN_AFTER: '0s',
   };
   try {
     const first = await cli(['replay', '--json', '--post', JOIN], env);

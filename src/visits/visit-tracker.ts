@@ -97,8 +97,11 @@ export class VisitTracker {
       const row = this.table.find(mac);
       return row === ABSENT ? null : this.table.visitIn(row);
     },
-    isHere: (first, visit) =>
-      this.table.get(visit.row, ACTIVE_MS) - this.table.get(first.row, ACTIVE_MS) <= this.options.gapMs,
+    mayPrecede: (first, visit) =>
+      first !== visit &&
+      first.vlan === visit.vlan &&
+      this.table.get(visit.row, ACTIVE_MS) - this.table.get(first.row, ACTIVE_MS) <= this.options.gapMs &&
+      !this.wasHeardSinceBeginOf(visit, first.row),
   });
   private readonly holdMs: number;
   private sweepMs = Number.NEGATIVE_INFINITY;
@@ -214,7 +217,19 @@ export class VisitTracker {
     visit.firstMs = table.get(row, FIRST_MS);
     visit.lastMs = table.get(row, LAST_MS);
     visit.sightings = table.get(row, SIGHTINGS);
+    // Here and not in `observe`, so that a frame of a known device costs nothing for it.
+    if (visit.kin !== null) {
+      const kinRow = table.find(visit.kin.mac);
+      if (kinRow !== ABSENT && this.wasHeardSinceBeginOf(visit, kinRow)) visit.kin = null;
+    }
     return visit;
+  }
+
+  /** Whether the device in `row` was active after `visit` began: then the two are two devices. */
+  private wasHeardSinceBeginOf(visit: Visit, row: number): boolean {
+    const { table } = this;
+    const beganMs = table.get(visit.row, FIRST_MS) - table.get(visit.row, CLOCK_OFFSET_MS);
+    return table.get(row, ACTIVE_MS) > beganMs;
   }
 
   /**

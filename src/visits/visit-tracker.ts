@@ -4,6 +4,7 @@ import type { MacAddress } from '../addresses/mac-address.js';
 import type { Protocol, Sighting } from '../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
 import { Kinship } from './kinship.js';
+import { sharedParameterList } from './parameter-list.js';
 import { Visit } from './visit.js';
 import { ABSENT, ACTIVE_MS, CLOCK_OFFSET_MS, DUE_MS, FIRST_MS, LAST_MS, SIGHTINGS, VisitTable } from './visit-table.js';
 
@@ -327,6 +328,8 @@ export class VisitTracker {
       visit.vendorClass = shared(vendorClass);
       isNews = true;
     }
+    // No news of its own: it comes with the first DHCP frame, which is.
+    if (sighting.parameterList.length > 0) visit.parameterList = sharedParameterList(sighting.parameterList);
     if (sighting.clientId.length > 0) this.kinship.identify(visit, sighting.clientId);
     if (sighting.forwarded) visit.forwarded = true;
     // A device that changes its name with every frame must not be reported with every frame.

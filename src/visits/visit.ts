@@ -25,6 +25,8 @@ export class Visit {
   ipv6s: readonly string[] = NO_IPV6S;
   hostname: string | null = null;
   vendorClass: string | null = null;
+  /** DHCP option 55, in the device's order, of the last DHCP frame that said anything new. One array serves all visits that ask alike. */
+  parameterList: readonly number[] | null = null;
   /** DHCP client identifier in hexadecimal; null also when it is made of the MAC, as most are. */
   clientId: string | null = null;
   vlan: number | null = null;

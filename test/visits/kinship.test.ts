@@ -167,6 +167,17 @@ test.each(IDENTITIES)('%s: devices of one VLAN are', (by, shown) => {
   expect(kinOf(PRIVATE)).toEqual({ mac: PHONE, by });
 });
 
+test('a device is tied to the one that it replaces, not to another of the same name that stays', () => {
+  const { see, kinOf } = trial();
+  see(0, PHONE, { hostname: 'reception' });
+  see(1_000, PRIVATE);
+  see(2_000, PHONE);
+  see(3_000, PRIVATE, { hostname: 'reception' });
+  see(4_000, OTHER, { hostname: 'reception' });
+  see(5_000, PHONE);
+  expect([kinOf(PRIVATE), kinOf(OTHER)]).toEqual([null, { mac: PRIVATE, by: 'host name' }]);
+});
+
 test('the first sighting of the later device may say nothing of who it is', () => {
   const { see, kinOf } = trial();
   see(0, PHONE, { hostname: 'Annas-iPhone' });

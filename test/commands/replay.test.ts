@@ -60,6 +60,7 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     type: 'visit',
     mac: LAPTOP,
     vendor: 'Apple, Inc.',
+    kind: 'Windows',
     randomised: false,
     firstSeen: '2026-09-21T14:13:20.000Z',
     lastSeen: '2026-09-21T14:14:20.000Z',
@@ -79,13 +80,14 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
       Source: 3,
       MacAddresses: '3C:22:FB:00:00:01',
       Description: expect.stringMatching(
-        /^Unrecognised device: Apple, Inc\.,.*bens-laptop.*192\.168\.1\.23.*DHCP and ARP\.$/,
+        /^Unrecognised device: Windows, Apple, Inc\.,.*bens-laptop.*192\.168\.1\.23.*DHCP and ARP\.$/,
       ),
     },
   });
   expect(phone).toMatchObject({
     mac: PHONE,
     vendor: null,
+    kind: null,
     randomised: true,
     hostname: null,
     vendorClass: null,
@@ -139,8 +141,8 @@ test('--known and --ignore decide, and say why', async () => {
 test('without --json a person gets a table and a sentence', async () => {
   const { stdout, code } = await cli(['replay', JOIN]);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^FROM +TO +MAC +VENDOR/);
-  expect(stdout).toMatch(/3c:22:fb:00:00:01 +Apple, Inc\. +bens-laptop +192\.168\.1\.23 +unrecognised/);
+  expect(stdout).toMatch(/^FROM +TO +MAC +DEVICE/);
+  expect(stdout).toMatch(/3c:22:fb:00:00:01 +Windows, Apple, Inc\. +bens-laptop +192\.168\.1\.23 +unrecognised/);
   expect(stdout).toMatch(
     /3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames\s\(5 sightings, 1 malformed: 1 short-arp\)/,
   );

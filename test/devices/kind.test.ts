@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseMac } from '../../src/addresses/mac-address.js';
+import { vendorOf } from '../../src/addresses/vendor.js';
 import { readCaptureFile } from '../../src/capture/capture-file.js';
 import { decodeFrame } from '../../src/decode/frame.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
@@ -13,7 +14,6 @@ import {
   kindOf,
   MAC_BY_PARAMETER_LIST,
 } from '../../src/devices/kind.js';
-import { vendorOf } from '../../src/devices/vendor.js';
 import type { Visit } from '../../src/visits/visit.js';
 import { VisitTracker } from '../../src/visits/visit-tracker.js';
 

@@ -1,5 +1,5 @@
 // Delivery with Nexudus at the other end: how to post, to search, and to ask the directory again.
-import { type DecisionRules, decide } from '../devices/decision.js';
+import { type DecisionRules, decideAgain } from '../devices/decision.js';
 import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
 import type { NexudusClient } from '../nexudus/client.js';
@@ -17,11 +17,9 @@ export function nexudusDelivery(
   rules: DecisionRules & { readonly businessId: number },
   more: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> = {},
 ): Deliver {
-  function recheck({ mac, hostname, ipv4, checkin }: OutboxEntry): Recheck {
-    const decision = decide(
-      { mac, hostname, ipv4 },
-      checkin.BusinessId === rules.businessId ? rules : foreignRules(checkin),
-    );
+  function recheck({ mac, hostname, checkin }: OutboxEntry): Recheck {
+    const ours = checkin.BusinessId === rules.businessId;
+    const decision = decideAgain({ mac, hostname }, ours ? rules : foreignRules(checkin), 'sure');
     switch (decision.kind) {
       case 'unrecognised':
         return { kind: 'report' };

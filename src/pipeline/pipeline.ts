@@ -319,10 +319,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): M
     if (one.settlement !== null) {
       return registered.settlement === null ? settleAgain(one, registered.startMs, one.settlement) : undefined;
     }
-    const decision = decide(
-      { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0, kin: visit.kin },
-      rules,
-    );
+    const decision = decide({ mac: visit.mac, hostname: visit.hostname, kin: visit.kin }, rules);
     const isNew = one.decision?.kind !== decision.kind;
     one.decision = decision;
     if (registered.settlement !== null) {
@@ -378,6 +375,8 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): M
     }
     // What was due before this frame must not be coloured by it.
     tracker.advance(steadyMs);
+    // First, so that a device without a settle time is decided about with what its own frame says.
+    if (verdict === 'sighting' || verdict === 'other') edges.equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
       listener.onSighting?.(sighting, eventMs);
@@ -388,7 +387,6 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): M
       listener.onMalformed?.(counts);
       return;
     }
-    if (!announcement.isEmpty) edges.equipment.learn(announcement, steadyMs);
     tracker.advance(steadyMs);
     if (time.kind === 'live' && tracker.nextDueMs < timerMs) schedule(time.steadyMs);
   }

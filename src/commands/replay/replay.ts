@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { MacAddress } from '../../addresses/mac-address.js';
 import { type Config, ConfigError, readConfig } from '../../config/read.js';
-import { type DecisionKind, type DecisionRules, decide } from '../../devices/decision.js';
+import { type DecisionKind, type DecisionRules, decideAgain } from '../../devices/decision.js';
 import { Directory } from '../../devices/directory/directory.js';
 import { Equipment } from '../../devices/equipment.js';
 import { NO_IGNORE_RULES, withRules } from '../../devices/ignore-rules.js';
@@ -225,7 +225,7 @@ async function printJson(reports: readonly VisitRecord[], summary: ReplaySummary
 function askedAgain(report: VisitRecord, rules: DecisionRules): VisitRecord {
   const { visit, startMs, settlement } = report;
   if (settlement !== 'reported') return report;
-  const { mac, hostname, ipv4s } = visit;
-  const decision = decide({ mac, hostname, ipv4: ipv4s.at(-1) ?? 0 }, rules);
+  const { mac, hostname } = visit;
+  const decision = decideAgain({ mac, hostname }, rules, 'proven');
   return decision.kind === 'unrecognised' ? report : { visit, startMs, settlement, decision, checkin: null };
 }

@@ -379,6 +379,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): M
     if (verdict === 'sighting' || verdict === 'other') edges.equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
+      tracker.attribute(sighting, steadyMs);
       listener.onSighting?.(sighting, eventMs);
       if (isLetIn(sighting.mac, steadyMs)) tracker.observe(sighting, eventMs, steadyMs);
     } else if (verdict !== 'other') {

@@ -59,6 +59,9 @@ export const ENVIRONMENT = z.object({
   CAPTURE_INTERFACE: list().describe('Interfaces to listen on, comma-separated; by default that of the default route'),
   CAPTURE_PROMISCUOUS: flag('false').describe('Also take frames meant for others; only of use on a mirror port'),
   CAPTURE_IPV6: flag('true').describe('Also listen to Neighbor Discovery and DHCPv6'),
+  LEARN_EQUIPMENT: flag('true').describe(
+    'Learn routers and DHCP servers from what they send; false: only the default gateway',
+  ),
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://127.0.0.1:6379/0')
     .refine(hasReadableLogin, { message: 'must have % in user name and password written as %25' })
     .optional()

@@ -235,10 +235,7 @@ export class VisitCases {
         ? this.settleAgain(visitCase, registered.startMs, visitCase.settlement)
         : undefined;
     }
-    const decision = decide(
-      { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0, kin: visit.kin },
-      rules,
-    );
+    const decision = decide({ mac: visit.mac, hostname: visit.hostname, kin: visit.kin }, rules);
     const isNew = visitCase.decision?.kind !== decision.kind;
     visitCase.decision = decision;
     if (registered.settlement !== null) {

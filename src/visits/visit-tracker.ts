@@ -6,6 +6,7 @@ import type { Sighting } from '../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
 import { Kinship } from './kinship.js';
 import { sharedParameterList } from './parameter-list.js';
+import { Repeaters } from './repeater.js';
 import { Visit } from './visit.js';
 import { ABSENT, ACTIVE_MS, CLOCK_OFFSET_MS, DUE_MS, FIRST_MS, LAST_MS, SIGHTINGS, VisitTable } from './visit-table.js';
 
@@ -105,6 +106,10 @@ export class VisitTracker {
       this.table.get(visit.row, ACTIVE_MS) - this.table.get(first.row, ACTIVE_MS) <= this.options.gapMs &&
       !this.wasHeardSinceBeginOf(visit, first.row),
   });
+  private readonly repeaters = new Repeaters((mac, ipv4) => {
+    const row = this.table.find(mac);
+    return row !== ABSENT && this.table.visitIn(row).ipv4s.includes(ipv4);
+  });
   private readonly holdMs: number;
   private sweepMs = Number.NEGATIVE_INFINITY;
   /** Steady time at which `advance` has something to do next; infinity when nothing waits. */
@@ -135,6 +140,11 @@ export class VisitTracker {
   /** The open visits as they are now. */
   *open(): Generator<Visit> {
     for (const row of this.table.rows()) yield this.upToDate(row);
+  }
+
+  /** Puts the device behind a repeater in the place of the repeater. To be called before anything is asked about the sighting. */
+  attribute(sighting: Sighting, steadyMs: number): void {
+    this.repeaters.attribute(sighting, steadyMs);
   }
 
   observe(sighting: Sighting, eventMs: number, steadyMs: number): void {
@@ -189,6 +199,7 @@ export class VisitTracker {
 
   /** Drops what is known of a device, unreported news included. */
   forget(mac: MacAddress): void {
+    this.repeaters.forget(mac);
     const row = this.table.find(mac);
     if (row !== ABSENT) this.remove(row);
   }

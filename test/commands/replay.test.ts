@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { pcapBytes, START_MS } from '../capture/pcap-bytes.js';
-import { ACK, ARP, arp, ascii, DISCOVER, dhcpFrame, ethernet, option } from '../decode/frames.js';
+import { ACK, ARP, arp, ascii, DISCOVER, dhcpFrame, ethernet, option, REQUEST } from '../decode/frames.js';
 import { RunningProcess } from '../run-process.js';
 import { cli } from './cli.js';
 
@@ -172,15 +172,18 @@ test('a phone with a new private address is tied to its earlier one in the reaso
 
 test('the DHCP server and the router it announces are never visitors', async () => {
   const router = '18:fd:74:20:00:01';
+  const options = [option(54, [192, 168, 1, 2]), option(3, [192, 168, 1, 1])];
   const capture = file(
     'router.pcap',
     pcapBytes([
+      { frame: dhcpFrame({ type: REQUEST, chaddr: LAPTOP }, { source: LAPTOP }), atMs: START_MS },
       {
         frame: dhcpFrame(
-          { op: 2, type: ACK, chaddr: LAPTOP, yiaddr: '192.168.1.23', options: [option(3, [192, 168, 1, 1])] },
+          { type: ACK, chaddr: LAPTOP, yiaddr: '192.168.1.23', options },
           { source: PRINTER },
+          { source: '192.168.1.2' },
         ),
-        atMs: START_MS,
+        atMs: START_MS + 1,
       },
       announce(router, '192.168.1.1', 10),
       announce(PRINTER, '192.168.1.2', 20),

@@ -182,3 +182,26 @@ test('whatever the order: visits are the runs of sightings and keep-alives that 
     }),
   );
 });
+
+test('a keep-alive costs no object: at most its two arguments are boxed, where V8 does not inline the call', () => {
+  const tracker = new VisitTracker({ gapMs: GAP, settleMs: SETTLE }, { onActive() {}, onEnded() {} });
+  const sighting = new Sighting();
+  const macs = Array.from({ length: 2_000 }, (_, i) => MAC + i);
+  for (const mac of macs) {
+    sighting.mac = mac;
+    tracker.observe(sighting, START, 0.5);
+  }
+  const CALLS = 20_000;
+  let index = 0;
+  const octetsACall = () => {
+    const before = process.memoryUsage().heapUsed;
+    for (let call = 0; call < CALLS; call++, index++) {
+      tracker.keepAlive(macs[index % macs.length] ?? 0, START + index / 50, 0.5 + index / 50);
+    }
+    return (process.memoryUsage().heapUsed - before) / CALLS;
+  };
+  // The first rounds compile the code. In a few of the others the garbage is collected.
+  const rounds = Array.from({ length: 41 }, octetsACall).slice(-11);
+  const median = rounds.sort((a, b) => a - b)[5] ?? Number.NaN;
+  expect(Math.abs(median)).toBeLessThanOrEqual(32);
+});

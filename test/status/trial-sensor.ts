@@ -66,6 +66,10 @@ export class TrialSensor {
     droppedByKernel: 0,
     droppedByInterface: 0,
     brokenOff: 0,
+    keepAlives: 0,
+    droppedKeepAlives: 0,
+    brokenOffKeepAlives: 0,
+    keepAliveFailure: null,
     reopened: 0,
   };
   private readonly source = new HandFedSource();

@@ -51,6 +51,10 @@ export class TrialSensor {
     droppedByInterface: 0,
     brokenOff: 0,
     reopened: 0,
+    keepAlives: 0,
+    droppedKeepAlives: 0,
+    brokenOffKeepAlives: 0,
+    keepAliveFailure: null,
   };
   readonly source = new HandFedSource();
 
@@ -94,7 +98,7 @@ export class TrialSensor {
         log: pino({ level: 'silent' }),
         interfaces: ['eth0'],
         source: {
-          run: (onFrame) => source.run(onFrame),
+          run: (onFrame, onKeepAlive) => source.run(onFrame, onKeepAlive),
           stop: () => source.stop(),
           states: () => [trial.interface],
         },

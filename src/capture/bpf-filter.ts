@@ -1,8 +1,12 @@
 // The kernel's part of the work: a filter (pcap-filter(7)) that lets through the few frames a sighting can come from.
 import type { LinkType } from '../decode/frame.js';
 
-/** A filter has no loops: it looks behind this many VLAN tags, and passes what has more, which hardly exists, unseen. */
-const MOST_TAGS = 3;
+/**
+ * A filter has no loops: it looks behind this many VLAN tags, and passes what has more, which hardly exists, unseen. With three, the
+ * filter would be larger than kernels before 6.8 allow (net.core.optmem_max, 20,480 octets): libpcap would then run it in user space,
+ * and every frame would be copied to us.
+ */
+export const MOST_TAGS = 2;
 
 /**
  * A filter for frames of `linkType`, live or from a file: ARP, DHCPv4, and with `ipv6` Neighbor Discovery and DHCPv6; plain, under
@@ -24,6 +28,40 @@ export function captureFilter(linkType: LinkType, options: { ipv6: boolean }): s
       return inPacket(4, options.ipv6);
     case 'raw':
       return inPacket(0, options.ipv6);
+  }
+}
+
+/**
+ * A filter for the keep-alives among the frames of `linkType`: those to a broadcast or multicast address that `captureFilter` keeps
+ * out. Null for links without addresses, where there are none.
+ *
+ * The test of the address comes first: it takes two instructions to be rid of unicast frames, which most are.
+ */
+export function keepAliveFilter(linkType: LinkType, options: { ipv6: boolean }): string | null {
+  const group = toGroup(linkType);
+  return group === null ? null : `(${group}) and not (${captureFilter(linkType, options)})`;
+}
+
+/** A filter for all that one of the two others lets through. */
+export function captureOrKeepAliveFilter(linkType: LinkType, options: { ipv6: boolean }): string {
+  const group = toGroup(linkType);
+  const capture = captureFilter(linkType, options);
+  // In this order: what ends before the address of its cooked header may still be ARP by its protocol.
+  return group === null ? capture : `(${capture}) or (${group})`;
+}
+
+/** Broadcast and multicast: the I/G bit of the destination, or in cooked captures, which have no destination, the packet type. */
+function toGroup(linkType: LinkType): string | null {
+  switch (linkType) {
+    case 'ethernet':
+      return 'link[0] & 1 != 0';
+    case 'linux-sll':
+      return 'link[0:2] = 1 or link[0:2] = 2';
+    case 'linux-sll2':
+      return 'link[10] = 1 or link[10] = 2';
+    case 'null':
+    case 'raw':
+      return null;
   }
 }
 

@@ -3,12 +3,14 @@ import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { PcapSession } from 'pcap';
 import type { LinkType } from '../decode/frame.js';
-import { captureFilter } from './bpf-filter.js';
-import type { FrameHandler } from './frame-source.js';
+import { isToGroup, readKeepAlive } from '../decode/keep-alive.js';
+import { captureFilter, captureOrKeepAliveFilter } from './bpf-filter.js';
+import type { FrameHandler, KeepAliveHandler } from './frame-source.js';
 import { linkTypeOf, unsupportedLinkType } from './link-type.js';
+import { passesCaptureFilter } from './passes-filter.js';
 
 /**
- * How reading ended. `frames` are those that the filter let through and `onFrame` was given. `reason` names the file, says
+ * How reading ended. `frames` are those that can hold a sighting, which `onFrame` was given. `reason` names the file, says
  * what is wrong with it, and what to do where something can be done.
  */
 export type CaptureFileEnd =
@@ -17,25 +19,40 @@ export type CaptureFileEnd =
 
 /**
  * Gives every frame of a pcap or pcapng file that can hold a sighting to `onFrame`, in the file's order, and resolves at its end
- * or where it is damaged. The whole file is read in one go: nothing else runs meanwhile.
+ * or where it is damaged. Of every other broadcast or multicast frame `onKeepAlive` is given the source address, in the same order.
+ * The whole file is read in one go: nothing else runs meanwhile.
  *
- * Rejects only with what `onFrame` throws, and then reads no further.
+ * Rejects only with what the handlers throw, and then reads no further.
  */
 export async function readCaptureFile(
   path: string,
   options: { ipv6: boolean },
   onFrame: FrameHandler,
+  onKeepAlive?: KeepAliveHandler,
 ): Promise<CaptureFileEnd> {
   const file = await identify(path);
   if ('obstacle' in file) return { complete: false, frames: 0, reason: file.obstacle };
 
-  const capture = openCapture(path, options);
+  const filterFor = onKeepAlive === undefined ? captureFilter : captureOrKeepAliveFilter;
+  const capture = openCapture(path, (linkType) => filterFor(linkType, options));
   if ('obstacle' in capture) return { complete: false, frames: 0, reason: capture.obstacle };
 
   const { session, linkType } = capture;
-  const isWhole = session.read(linkType, onFrame);
-  const { frames } = session;
+  let keepAlives = 0;
+  const onEither: FrameHandler = (frame, length, eventMs) => {
+    if (!isKeepAlive(frame, length, linkType, options)) return onFrame(frame, length, eventMs, linkType);
+    keepAlives++;
+    const mac = readKeepAlive(frame, length, linkType);
+    if (mac !== 0) onKeepAlive?.(mac, eventMs);
+  };
+  const isWhole = session.read(linkType, onKeepAlive === undefined ? onFrame : onEither);
+  const frames = session.frames - keepAlives;
   return isWhole ? { complete: true, frames } : { complete: false, frames, reason: damage(path, file.format) };
+}
+
+/** Tells apart what `captureOrKeepAliveFilter` has let through. */
+function isKeepAlive(frame: Uint8Array, length: number, linkType: LinkType, { ipv6 }: { ipv6: boolean }): boolean {
+  return isToGroup(frame, length, linkType) && !passesCaptureFilter(frame, length, linkType, ipv6);
 }
 
 /** When the first frame of a capture file was captured, ms since the epoch; null when there is none that can be read. */
@@ -51,14 +68,14 @@ export function firstFrameMs(path: string): number | null {
 /** Opens the file twice, because the filter depends on the link type and has to be given when opening. */
 function openCapture(
   path: string,
-  options: { ipv6: boolean },
+  filterFor: (linkType: LinkType) => string,
 ): { session: OfflineSession; linkType: LinkType } | { obstacle: string } {
   try {
     const probe = new OfflineSession(path, '');
     probe.free();
     const linkType = linkTypeOf(probe.link_type);
     if (linkType === null) return { obstacle: `${path}: ${unsupportedLinkType(probe.link_type)}` };
-    return { session: new OfflineSession(path, captureFilter(linkType, options)), linkType };
+    return { session: new OfflineSession(path, filterFor(linkType)), linkType };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return { obstacle: `${path} is cut off or corrupt in its file header (${detail})` };

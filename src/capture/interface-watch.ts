@@ -1,6 +1,6 @@
 // Keeps captures running on interfaces that come and go. libpcap says nothing when a link goes down or an interface is
 // deleted, and stays silent for ever afterwards: so the interfaces are looked at once a second, and captures opened anew.
-import type { FrameHandler, FrameSource } from './frame-source.js';
+import type { FrameHandler, FrameSource, KeepAliveHandler } from './frame-source.js';
 import {
   CaptureError,
   type CaptureStats,
@@ -9,11 +9,12 @@ import {
   type LiveCapture,
   type LiveCaptureOptions,
 } from './live-interface.js';
+import { captureKeepAlives } from './live-keep-alives.js';
 import { type NetworkInterface, readDrops, readInterface } from './network-interfaces.js';
 
 const LOOK_EVERY_MS = 1_000;
 /** Captures of deleted interfaces that pcap cannot free, some 2 MB each: past this many a new process is the only cure. */
-const MOST_UNFREED = 32;
+const MOST_UNFREED = 64;
 
 /** How one interface is doing. */
 export interface InterfaceState {
@@ -24,18 +25,26 @@ export interface InterfaceState {
   reason: string | null;
   /** Since when it is in this state, steady time (performance.now). */
   sinceMs: number;
-  /** No frame for longer than the silence alarm although the link is up. */
+  /** Neither a frame nor a keep-alive for longer than the silence alarm although the link is up. */
   isSilent: boolean;
-  /** Steady time of the latest frame, null when none ever arrived. */
+  /** Steady time of the latest frame or (to a second) keep-alive, null when none ever arrived. */
   lastFrameMs: number | null;
   /** Frames that passed the filter; this and the rest since the monitor started, over all openings. */
   frames: number;
+  /** Broadcast and multicast frames that cannot hold a sighting, where they are listened to. They have a capture of their own. */
+  keepAlives: number;
   /** Lost because we were too slow, as libpcap counts them. */
   droppedByKernel: number;
   /** Lost by the interface or its driver. */
   droppedByInterface: number;
   /** How often capturing was interrupted in a flood so that others had their turn. */
   brokenOff: number;
+  /** Keep-alives lost because we were too slow. This and the next do no harm: devices send more of them. */
+  droppedKeepAlives: number;
+  /** How often the capture of keep-alives was interrupted. */
+  brokenOffKeepAlives: number;
+  /** Why keep-alives cannot be captured although frames can, in words; null otherwise. Tried again once a second. */
+  keepAliveFailure: string | null;
   /** How often the capture was opened anew because the interface went away or down. */
   reopened: number;
 }
@@ -44,9 +53,18 @@ interface Watched {
   readonly status: InterfaceState;
   capture: LiveCapture | null;
   openedIndex: number;
-  /** What the open capture and the interface had counted when they were last asked. */
+  /** Null also where there are no keep-alives: on links without addresses, and when nobody listens to them. */
+  keepAliveCapture: LiveCapture | null;
+  /** What the open captures and the interface had counted when they were last asked. */
   counted: CaptureStats;
+  countedKeepAlives: CaptureStats;
+  heardKeepAlives: number;
   interfaceDrops: number;
+}
+
+interface Handlers {
+  readonly onFrame: FrameHandler;
+  readonly onKeepAlive: KeepAliveHandler | undefined;
 }
 
 const NOTHING: CaptureStats = { received: 0, dropped: 0, brokenOff: 0 };
@@ -58,7 +76,7 @@ export interface InterfaceWatchOptions extends LiveCaptureOptions {
   readonly onChange: (status: Readonly<InterfaceState>, before: InterfaceState['state'] | null) => void;
   /** An interface fell silent (`isSilent`), or a frame ended the silence. */
   readonly onSilence: (status: Readonly<InterfaceState>) => void;
-  /** Frames were lost, or capturing was broken off, since the last look. */
+  /** Frames (not keep-alives) were lost, or capturing was broken off, since the last look. */
   readonly onLoss: (status: Readonly<InterfaceState>) => void;
 }
 
@@ -87,28 +105,36 @@ export class InterfaceWatch implements WatchedSource {
         isSilent: false,
         lastFrameMs: null,
         frames: 0,
+        keepAlives: 0,
         droppedByKernel: 0,
         droppedByInterface: 0,
         brokenOff: 0,
+        droppedKeepAlives: 0,
+        brokenOffKeepAlives: 0,
+        keepAliveFailure: null,
         reopened: -1,
       },
       capture: null,
+      keepAliveCapture: null,
       openedIndex: 0,
       counted: NOTHING,
+      countedKeepAlives: NOTHING,
+      heardKeepAlives: 0,
       interfaceDrops: 0,
     }));
   }
 
   /**
    * Resolves after `stop`. Rejects with a CaptureError that no waiting can mend: no permission; at the start also an
-   * unsupported link type.
+   * unsupported link type. With `onKeepAlive` each interface is opened twice.
    */
-  run(onFrame: FrameHandler): Promise<void> {
+  run(onFrame: FrameHandler, onKeepAlive?: KeepAliveHandler): Promise<void> {
+    const handlers = { onFrame, onKeepAlive };
     return new Promise((resolve, reject) => {
       this.finish = resolve;
       const look = (isFirst: boolean) => {
         try {
-          for (const one of this.watched) this.look(one, onFrame, isFirst);
+          for (const one of this.watched) this.look(one, handlers, isFirst);
           if (freeClosedCaptures() > MOST_UNFREED) {
             throw new CaptureError(
               'failed',
@@ -138,7 +164,7 @@ export class InterfaceWatch implements WatchedSource {
     return this.watched.map(({ status }) => status);
   }
 
-  private look(one: Watched, onFrame: FrameHandler, isFirst: boolean): void {
+  private look(one: Watched, handlers: Handlers, isFirst: boolean): void {
     const seen = readInterface(one.status.name);
     this.count(one, seen);
     const isStillGood = seen?.isUp === true && seen.index === one.openedIndex && one.capture?.isAlive === true;
@@ -149,7 +175,8 @@ export class InterfaceWatch implements WatchedSource {
     if (seen === null) this.become(one, 'missing', 'there is no such interface; waiting for it', isFirst);
     else if (!seen.isUp) this.become(one, 'down', 'the interface is down; waiting for it', isFirst);
     else {
-      if (one.capture === null && !this.open(one, seen, onFrame, isFirst)) return;
+      if (one.capture === null && !this.open(one, seen, handlers.onFrame, isFirst)) return;
+      if (handlers.onKeepAlive !== undefined) this.openKeepAlives(one, handlers.onKeepAlive);
       if (seen.hasCarrier) this.become(one, 'capturing', null, isFirst);
       else this.become(one, 'no-link', 'the interface has no link; waiting for it', isFirst);
     }
@@ -178,9 +205,31 @@ export class InterfaceWatch implements WatchedSource {
     return true;
   }
 
+  /** Sightings do not wait for keep-alives: when these cannot be captured, the interface captures all the same. */
+  private openKeepAlives(one: Watched, onKeepAlive: KeepAliveHandler): void {
+    const { status, capture, keepAliveCapture } = one;
+    if (capture === null || keepAliveCapture?.isAlive === true) return;
+    keepAliveCapture?.close();
+    one.keepAliveCapture = null;
+    one.countedKeepAlives = NOTHING;
+    try {
+      one.keepAliveCapture = captureKeepAlives(status.name, capture.linkType, this.options, (mac, eventMs) => {
+        status.keepAlives++;
+        onKeepAlive(mac, eventMs);
+      });
+      status.keepAliveFailure = null;
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      status.keepAliveFailure = error.message;
+    }
+  }
+
   private close(one: Watched): void {
     one.capture?.close();
     one.capture = null;
+    one.keepAliveCapture?.close();
+    one.keepAliveCapture = null;
+    one.status.keepAliveFailure = null;
   }
 
   private count(one: Watched, seen: NetworkInterface | null): void {
@@ -196,7 +245,18 @@ export class InterfaceWatch implements WatchedSource {
     status.droppedByKernel += byKernel;
     status.droppedByInterface += byInterface;
     status.brokenOff += brokenOff;
+    this.countKeepAlives(one);
     if (byKernel + byInterface + brokenOff > 0) this.options.onLoss(status);
+  }
+
+  private countKeepAlives(one: Watched): void {
+    const { status, countedKeepAlives: before } = one;
+    const now = one.keepAliveCapture?.stats() ?? before;
+    one.countedKeepAlives = now;
+    status.droppedKeepAlives += Math.max(0, now.dropped - before.dropped);
+    status.brokenOffKeepAlives += now.brokenOff - before.brokenOff;
+    if (status.keepAlives > one.heardKeepAlives) status.lastFrameMs = performance.now();
+    one.heardKeepAlives = status.keepAlives;
   }
 
   private listen(status: InterfaceState): void {

@@ -50,6 +50,7 @@ export interface CaptureStats {
 }
 
 export interface LiveCapture {
+  readonly linkType: LinkType;
   /** False once libpcap reported an error: nothing will ever arrive again, only opening anew helps. */
   readonly isAlive: boolean;
   stats(): CaptureStats;
@@ -57,7 +58,7 @@ export interface LiveCapture {
 }
 
 /** What pcap's session has inside and its types do not show. */
-interface NativeSession {
+export interface NativeSession {
   dispatch(buffer: Buffer, header: Buffer): number;
   read_callback(): void;
 }
@@ -81,7 +82,21 @@ const doNothing = (): number => 0;
  * Openings that were closed and are not freed: pcap only asks libpcap to stop, and libpcap hears it when the next frame
  * arrives. On an interface that was deleted none ever does, and a socket with its buffer is lost until the process ends.
  */
-const closing = new Set<Opening>();
+const closing = new Set<ClosedOpening>();
+
+export interface ClosedOpening {
+  /** Frees it if a frame has come since it was closed, and then calls `openingFreed`. */
+  free(): void;
+}
+
+export function openingClosed(opening: ClosedOpening): void {
+  closing.add(opening);
+  opening.free();
+}
+
+export function openingFreed(opening: ClosedOpening): void {
+  closing.delete(opening);
+}
 
 /** Frees closed captures as far as frames have come since. Answers how many are left. */
 export function freeClosedCaptures(): number {
@@ -90,8 +105,10 @@ export function freeClosedCaptures(): number {
 }
 
 /** One opening of an interface: pcap's session, with its edges taken off. */
-class Opening {
+class Opening implements OpenInterface, ClosedOpening {
   isAlive = true;
+  /** Until `read` says otherwise. */
+  linkType: LinkType = 'ethernet';
   /** Of the link type, as pcap calls it. */
   readonly linkTypeName: string;
   private readonly session: PcapSession & SessionInternals;
@@ -131,7 +148,7 @@ class Opening {
         native.dispatch = doNothing;
         native.read_callback = doNothing;
         freedSessions.push(native);
-        closing.delete(this);
+        openingFreed(this);
       }
       return answer;
     };
@@ -139,6 +156,7 @@ class Opening {
 
   /** Hands over frames from now on. `onLongTurn` is called when a turn took too long; it may close the opening. */
   read(linkType: LinkType, onFrame: FrameHandler, onLongTurn: () => void): void {
+    this.linkType = linkType;
     const { buf, header } = this.session;
     this.session.on('packet', () => {
       this.framesInTurn++;
@@ -163,9 +181,8 @@ class Opening {
 
   /** No frame is handed over any more; `freeClosedCaptures` does the rest. */
   close(): void {
-    closing.add(this);
     this.session.close();
-    this.free();
+    openingClosed(this);
   }
 
   free(): void {
@@ -178,7 +195,25 @@ class Opening {
  * @throws CaptureError when the interface cannot be captured on.
  */
 export function captureLive(name: string, options: LiveCaptureOptions, onFrame: FrameHandler): LiveCapture {
-  let opening: Opening | null = open();
+  return captureWithBreaks(PAUSE_AFTER_TURN_MS, (onLongTurn) => {
+    const { opening, linkType } = openWithFilter(name, options);
+    opening.read(linkType, onFrame, onLongTurn);
+    return opening;
+  });
+}
+
+/** One opening of an interface that hands over frames, as `captureWithBreaks` needs it. */
+export interface OpenInterface {
+  readonly linkType: LinkType;
+  readonly isAlive: boolean;
+  stats(): { readonly received: number; readonly dropped: number };
+  close(): void;
+}
+
+/** A capture that is closed whenever a turn took too long, and opened anew `pauseMs` later. */
+export function captureWithBreaks(pauseMs: number, open: (onLongTurn: () => void) => OpenInterface): LiveCapture {
+  let opening: OpenInterface | null = open(breakOff);
+  const { linkType } = opening;
   let reopening: NodeJS.Timeout | undefined;
   let isAlive = true;
   let brokenOff = 0;
@@ -190,11 +225,11 @@ export function captureLive(name: string, options: LiveCaptureOptions, onFrame: 
     closeOpening();
     reopening = setTimeout(() => {
       try {
-        opening = open();
+        opening = open(breakOff);
       } catch {
         isAlive = false;
       }
-    }, PAUSE_AFTER_TURN_MS);
+    }, pauseMs);
   }
 
   function closeOpening(): void {
@@ -206,13 +241,8 @@ export function captureLive(name: string, options: LiveCaptureOptions, onFrame: 
     opening = null;
   }
 
-  function open(): Opening {
-    const { opening, linkType } = openWithFilter(name, options);
-    opening.read(linkType, onFrame, breakOff);
-    return opening;
-  }
-
   return {
+    linkType,
     get isAlive() {
       return isAlive && opening?.isAlive !== false;
     },
@@ -244,10 +274,15 @@ function openFor(name: string, linkType: LinkType, options: LiveCaptureOptions):
   try {
     return new Opening(name, captureFilter(linkType, { ipv6: options.ipv6 }), options);
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    const problem = problemOf(detail);
-    throw new CaptureError(problem, messageFor(problem, name, detail));
+    throw captureErrorOf(name, error);
   }
+}
+
+/** The error for operators, of what libpcap said when `name` was opened. */
+export function captureErrorOf(name: string, error: unknown): CaptureError {
+  const detail = error instanceof Error ? error.message : String(error);
+  const problem = problemOf(detail);
+  return new CaptureError(problem, messageFor(problem, name, detail));
 }
 
 function problemOf(message: string): CaptureProblem {
@@ -271,7 +306,7 @@ function messageFor(problem: CaptureProblem, name: string, detail: string): stri
 }
 
 /** The pcap package is a native addon: loaded only by who captures. */
-function loadPcap(): typeof import('pcap') {
+export function loadPcap(): typeof import('pcap') {
   const pcap: typeof import('pcap') & { warningHandler?: (text: string) => void } = createRequire(import.meta.url)(
     'pcap',
   );

@@ -129,6 +129,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     interfaces: env.CAPTURE_INTERFACE,
     promiscuous: env.CAPTURE_PROMISCUOUS,
     ipv6: env.CAPTURE_IPV6,
+    keepAlives: env.CAPTURE_KEEP_ALIVES,
     learnEquipment: env.LEARN_EQUIPMENT,
     redisUrl: env.REDIS_URL ?? null,
     visitGapMs: env.VISIT_GAP,

@@ -59,6 +59,9 @@ export const ENVIRONMENT = z.object({
   CAPTURE_INTERFACE: list().describe('Interfaces to listen on, comma-separated; by default that of the default route'),
   CAPTURE_PROMISCUOUS: flag('false').describe('Also take frames meant for others; only of use on a mirror port'),
   CAPTURE_IPV6: flag('true').describe('Also listen to Neighbor Discovery and DHCPv6'),
+  CAPTURE_KEEP_ALIVES: flag('true').describe(
+    'Also note which devices send other broadcast and multicast frames: they are still here. Of these frames only the addresses are read',
+  ),
   LEARN_EQUIPMENT: flag('true').describe(
     'Learn routers and DHCP servers from what they send; false: only the default gateway',
   ),

@@ -1,6 +1,6 @@
 // What happens to one frame: it is decoded, counted, and what it shows goes to the tracker.
 import type { MacAddress } from '../addresses/mac-address.js';
-import type { FrameHandler } from '../capture/frame-source.js';
+import type { FrameHandler, KeepAliveHandler } from '../capture/frame-source.js';
 import { decodeFrame } from '../decode/frame.js';
 import { Announcement, Sighting } from '../decode/sighting.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
@@ -27,13 +27,30 @@ export interface FrameEdges {
   readonly listeners: Listeners;
 }
 
-/** Makes the handler for a pipeline's frames. It counts into `counts`. */
-export function frameHandler(edges: FrameEdges, counts: FrameCounts): FrameHandler {
+export interface FrameHandlers {
+  readonly onFrame: FrameHandler;
+  readonly onKeepAlive: KeepAliveHandler;
+}
+
+/** Makes the handlers for what a pipeline's source gives. They count into `counts`. */
+export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHandlers {
   const { time, gapMs, tracker, directory, equipment, listeners } = edges;
   const sighting = new Sighting();
   const announcement = new Announcement();
   const hearsSightings = listeners.has('onSighting');
   let latestMs = Number.NEGATIVE_INFINITY;
+
+  /** What was due before a frame must not be coloured by it. Returns the steady time of the frame. */
+  function advance(eventMs: number): number {
+    const steadyMs = time.kind === 'live' ? time.steadyMs() : eventMs;
+    if (time.kind === 'replay') {
+      // A capture that goes back in time by more than a gap is another recording: what was open is over.
+      if (eventMs < latestMs - gapMs) tracker.flush();
+      latestMs = eventMs;
+    }
+    tracker.advance(steadyMs);
+    return steadyMs;
+  }
 
   /** Devices in a visit and known devices go on in any flood. */
   function isLetIn(mac: MacAddress, steadyMs: number): boolean {
@@ -43,17 +60,10 @@ export function frameHandler(edges: FrameEdges, counts: FrameCounts): FrameHandl
     return false;
   }
 
-  return (frame, length, eventMs, linkType) => {
+  const onFrame: FrameHandler = (frame, length, eventMs, linkType) => {
     counts.frames++;
     const verdict = decodeFrame(frame, length, linkType, sighting, announcement);
-    const steadyMs = time.kind === 'live' ? time.steadyMs() : eventMs;
-    if (time.kind === 'replay') {
-      // A capture that goes back in time by more than a gap is another recording: what was open is over.
-      if (eventMs < latestMs - gapMs) tracker.flush();
-      latestMs = eventMs;
-    }
-    // What was due before this frame must not be coloured by it.
-    tracker.advance(steadyMs);
+    const steadyMs = advance(eventMs);
     // First, so that a device without a settle time is decided about with what its own frame says.
     if (verdict === 'sighting' || verdict === 'other') equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
@@ -69,4 +79,11 @@ export function frameHandler(edges: FrameEdges, counts: FrameCounts): FrameHandl
     }
     tracker.advance(steadyMs);
   };
+
+  const onKeepAlive: KeepAliveHandler = (mac, eventMs) => {
+    counts.keepAlives++;
+    tracker.keepAlive(mac, eventMs, advance(eventMs));
+  };
+
+  return { onFrame, onKeepAlive };
 }

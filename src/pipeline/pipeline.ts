@@ -10,7 +10,7 @@ import type { VisitRegister } from '../visits/register/visit-register.js';
 import type { Visit } from '../visits/visit.js';
 import { VisitTracker } from '../visits/visit-tracker.js';
 import type { FrameCounts } from './frame-counts.js';
-import { frameHandler, type PipelineTime } from './frames.js';
+import { frameHandlers, type PipelineTime } from './frames.js';
 import type { Listeners } from './listeners.js';
 import type { VisitRecord } from './record.js';
 import { VisitCases } from './visit-cases.js';
@@ -23,6 +23,8 @@ export interface PipelineSettings {
   readonly gapMs: number;
   readonly settleMs: number;
   readonly reportAgainAfterMs: number;
+  /** Whether other broadcast and multicast frames of a device prolong its visit (CAPTURE_KEEP_ALIVES). */
+  readonly keepAlives: boolean;
   readonly ignore: IgnoreRules;
   readonly reportInactive: boolean;
   readonly timeZone: string | null;
@@ -64,7 +66,7 @@ export interface Pipeline {
 export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): Pipeline {
   const { source, time, register, outbox, listeners, directory, equipment } = edges;
   const { gapMs, settleMs } = settings;
-  const counts: FrameCounts = { frames: 0, sightings: 0, malformed: 0, malformedBy: new Map() };
+  const counts: FrameCounts = { frames: 0, sightings: 0, keepAlives: 0, malformed: 0, malformedBy: new Map() };
   const rules = { ignore: settings.ignore, reportInactive: settings.reportInactive, directory, equipment };
   const cases = new VisitCases(settings, {
     rules,
@@ -77,19 +79,27 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     { gapMs, settleMs, ...(time.kind === 'replay' ? { holdMs: REPLAY_HOLD_MS } : {}) },
     cases,
   );
-  const handle = frameHandler({ time, gapMs, tracker, directory, equipment, listeners }, counts);
+  const { onFrame, onKeepAlive } = frameHandlers({ time, gapMs, tracker, directory, equipment, listeners }, counts);
 
   async function replay(): Promise<void> {
-    await source.run(handle);
+    await source.run(onFrame, settings.keepAlives ? onKeepAlive : undefined);
     tracker.flush();
   }
 
   async function live(steadyMs: () => number): Promise<void> {
     const timer = new TrackerTimer(tracker, steadyMs);
-    await source.run((frame, length, eventMs, linkType) => {
-      handle(frame, length, eventMs, linkType);
-      timer.schedule();
-    });
+    await source.run(
+      (frame, length, eventMs, linkType) => {
+        onFrame(frame, length, eventMs, linkType);
+        timer.schedule();
+      },
+      settings.keepAlives
+        ? (mac, eventMs) => {
+            onKeepAlive(mac, eventMs);
+            timer.schedule();
+          }
+        : undefined,
+    );
     timer.stop();
     tracker.forwardAll();
     await cases.settleRemaining();

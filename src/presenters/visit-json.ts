@@ -17,6 +17,9 @@ export interface VisitJson {
   readonly firstSeen: string;
   readonly lastSeen: string;
   readonly sightings: number;
+  /** When it was last sighted; `lastSeen` may be a keep-alive. */
+  readonly lastSighting: string;
+  readonly keepAlives: number;
   readonly via: readonly string[];
   readonly ips: readonly string[];
   readonly hostname: string | null;
@@ -41,6 +44,8 @@ export function visitJson(record: VisitRecord): VisitJson {
     firstSeen: new Date(startMs ?? visit.firstMs).toISOString(),
     lastSeen: new Date(visit.lastMs).toISOString(),
     sightings: visit.sightings,
+    lastSighting: new Date(visit.lastSightingMs).toISOString(),
+    keepAlives: visit.keepAlives,
     via: [...visit.via].sort(),
     ips: [...visit.ipv4s.map(formatIpv4), ...visit.ipv6s],
     hostname: visit.hostname,

@@ -54,6 +54,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
       gapMs: config.visitGapMs,
       settleMs: config.settleTimeMs,
       reportAgainAfterMs: config.reportAgainAfterMs,
+      keepAlives: config.keepAlives,
       ignore,
       reportInactive,
       timeZone: config.timeZone,

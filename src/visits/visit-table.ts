@@ -9,7 +9,7 @@ const MAC = 0;
 export const FIRST_MS = 1;
 /** Event time of the latest sighting. */
 export const LAST_MS = 2;
-/** Steady time of the latest sighting; gaps are measured with it. */
+/** Steady time of the latest sighting or keep-alive; gaps are measured with it. */
 export const ACTIVE_MS = 3;
 /** Steady time at which the listener must hear of this visit again. */
 export const DUE_MS = 4;
@@ -33,6 +33,8 @@ export class VisitTable {
   /** Open visits. */
   size = 0;
   private cells = new Float64Array(FEWEST_ROWS * COLUMNS);
+  /** Of each row two: the event time of the latest keep-alive, and their number. Apart, because a sighting needs neither. */
+  private alive = new Float64Array(FEWEST_ROWS * 2);
   /** The first row of each bucket. */
   private heads = new Int32Array(FEWEST_ROWS * 2).fill(ABSENT);
   private free = ABSENT;
@@ -58,6 +60,22 @@ export class VisitTable {
     this.cells[row * COLUMNS + column] = value;
   }
 
+  /** Notes a keep-alive; one that arrives late changes the number only. */
+  keepAlive(row: number, eventMs: number): void {
+    const { alive } = this;
+    if (eventMs > (alive[row * 2] as number)) alive[row * 2] = eventMs;
+    alive[row * 2 + 1] = (alive[row * 2 + 1] as number) + 1;
+  }
+
+  /** Event time of the latest keep-alive; 0 when there was none. */
+  lastKeepAliveMs(row: number): number {
+    return this.alive[row * 2] as number;
+  }
+
+  keepAlives(row: number): number {
+    return this.alive[row * 2 + 1] as number;
+  }
+
   visitIn(row: number): Visit {
     const visit = this.visits[row];
     if (visit === undefined) throw new RangeError(`row ${row} is free`);
@@ -73,6 +91,7 @@ export class VisitTable {
     } else this.free = this.get(row, NEXT);
     const start = row * COLUMNS;
     this.cells.fill(0, start, start + COLUMNS);
+    this.alive.fill(0, row * 2, row * 2 + 2);
     this.cells[start + MAC] = visit.mac;
     this.visits[row] = visit;
     this.link(row);
@@ -138,9 +157,11 @@ export class VisitTable {
 
   /** Doubles the room. Only called when no row is free. */
   private grow(): void {
-    const { cells, heads } = this;
+    const { cells, alive, heads } = this;
     this.cells = new Float64Array(cells.length * 2);
     this.cells.set(cells);
+    this.alive = new Float64Array(alive.length * 2);
+    this.alive.set(alive);
     this.heads = new Int32Array(heads.length * 2).fill(ABSENT);
     for (let row = 0; row < this.used; row++) this.link(row);
   }

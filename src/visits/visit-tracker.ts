@@ -23,11 +23,11 @@ const MOST_VENDOR_CLASSES = 256;
 
 const NOT_DUE = Number.POSITIVE_INFINITY;
 
-/** Hears what the tracker found out. Calls come from within `observe`, `advance` and `flush`. */
+/** Hears what the tracker found out. Calls come from within `observe`, `keepAlive`, `advance` and `flush`. */
 export interface VisitListener {
   /** A burst has settled, a fact was added, or a device that stays was active again. */
   onActive(visit: Visit): void;
-  /** The visit is over: no sighting for longer than the gap. `onActive` has had its last news. */
+  /** The visit is over: no sighting and no keep-alive for longer than the gap. `onActive` has had its last news. */
   onEnded(visit: Visit): void;
 }
 
@@ -168,6 +168,24 @@ export class VisitTracker {
     }
   }
 
+  /**
+   * Prolongs the open visit of a device, and answers whether there is one. Begins none: after the gap it only ends the visit. It is no
+   * sighting, and by itself has the listener hear of the visit as seldom as sightings without news do. Allocates nothing.
+   */
+  keepAlive(mac: MacAddress, eventMs: number, steadyMs: number): boolean {
+    const { table } = this;
+    const row = table.find(mac);
+    if (row === ABSENT) return false;
+    if (steadyMs - table.get(row, ACTIVE_MS) > this.options.gapMs) {
+      this.end(row);
+      return false;
+    }
+    table.keepAlive(row, inClockOf(table.get(row, CLOCK_OFFSET_MS), eventMs, steadyMs));
+    table.set(row, ACTIVE_MS, steadyMs);
+    if (table.get(row, DUE_MS) === NOT_DUE) this.due(this.holding, row, steadyMs + this.holdMs);
+    return true;
+  }
+
   /** Forwards what is due at `steadyMs` and ends the visits whose gap is over. */
   advance(steadyMs: number): void {
     if (steadyMs < this.nextDueMs) return;
@@ -228,8 +246,10 @@ export class VisitTracker {
     const { table } = this;
     const visit = table.visitIn(row);
     visit.firstMs = table.get(row, FIRST_MS);
-    visit.lastMs = table.get(row, LAST_MS);
+    visit.lastSightingMs = table.get(row, LAST_MS);
+    visit.lastMs = Math.max(visit.lastSightingMs, table.lastKeepAliveMs(row));
     visit.sightings = table.get(row, SIGHTINGS);
+    visit.keepAlives = table.keepAlives(row);
     // Here and not in `observe`, so that a frame of a known device costs nothing for it.
     if (visit.kin !== null) {
       const kinRow = table.find(visit.kin.mac);

@@ -15,11 +15,14 @@ export interface Kin {
 
 /** The tracker alone writes to it. Lists are replaced, never pushed to: what somebody took from here stays what it was. */
 export class Visit {
-  /** Event times, ms since the epoch; of the first and the latest sighting that the listener heard of. */
+  /** Event times, ms since the epoch, as far as the listener heard: the first sighting, the latest one, the last sign of life. */
   firstMs: number;
+  lastSightingMs: number;
+  /** Of the latest sighting or keep-alive. */
   lastMs: number;
-  /** Sightings that the listener heard of. */
+  /** Sightings and keep-alives that the listener heard of. */
   sightings = 0;
+  keepAlives = 0;
   via: readonly Protocol[] = NO_PROTOCOLS;
   ipv4s: readonly number[] = NO_IPV4S;
   ipv6s: readonly string[] = NO_IPV6S;
@@ -46,6 +49,7 @@ export class Visit {
     eventMs: number,
   ) {
     this.firstMs = eventMs;
+    this.lastSightingMs = eventMs;
     this.lastMs = eventMs;
   }
 }

@@ -65,6 +65,8 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     firstSeen: '2026-09-21T14:13:20.000Z',
     lastSeen: '2026-09-21T14:14:20.000Z',
     sightings: 3,
+    lastSighting: expect.any(String),
+    keepAlives: 0,
     via: ['arp', 'dhcp'],
     ips: ['192.168.1.23'],
     hostname: 'bens-laptop',
@@ -92,6 +94,8 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     hostname: null,
     vendorClass: null,
     sightings: 1,
+    lastSighting: expect.any(String),
+    keepAlives: 0,
   });
   expect(second).toMatchObject({ mac: LAPTOP, firstSeen: '2026-09-21T15:13:20.000Z', sightings: 1 });
   expect(summary).toEqual({
@@ -99,6 +103,8 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     files: [JOIN],
     frames: 6,
     sightings: 5,
+    lastSighting: expect.any(String),
+    keepAlives: 0,
     malformed: 1,
     malformedBy: { 'short-arp': 1 },
     visits: 3,

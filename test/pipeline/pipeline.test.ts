@@ -71,6 +71,7 @@ function trial(settings: Partial<PipelineSettings> = {}) {
       gapMs: GAP,
       settleMs: 0,
       reportAgainAfterMs: 0,
+      keepAlives: true,
       ignore: NO_IGNORE_RULES,
       reportInactive: false,
       timeZone: null,
@@ -99,6 +100,10 @@ function trial(settings: Partial<PipelineSettings> = {}) {
     reports,
     decided,
     see,
+    source,
+    setMinutes: (minutes: number) => {
+      steadyMs = minutes * MINUTE;
+    },
     idle: () => until('nothing waits', () => pipeline.waiting() === 0),
   };
 }
@@ -171,4 +176,24 @@ test('forgetting a device drops what waits for it', async () => {
   expect(pipeline.waiting()).toBe(0);
   expect(pipeline.tracker.size).toBe(0);
   expect(reports).toEqual([]);
+});
+
+test('keep-alives prolong a visit, begin none, and are no sightings', async () => {
+  const { pipeline, see, source, setMinutes, idle } = trial();
+  const keepAlive = (mac: string, minutes: number) => {
+    setMinutes(minutes);
+    source.keepAlive(mac, START + minutes * MINUTE);
+  };
+  keepAlive('3c:22:fb:00:00:02', 0);
+  see(MAC, 0);
+  for (const minutes of [10, 20, 30]) keepAlive(MAC, minutes);
+  see(MAC, 40);
+  await idle();
+  const [visit] = [...pipeline.tracker.open()];
+  expect(pipeline.tracker.size).toBe(1);
+  expect(visit).toMatchObject({ firstMs: START, lastMs: START + 40 * MINUTE, sightings: 2, keepAlives: 3 });
+  expect(pipeline.counts).toMatchObject({ frames: 2, sightings: 2, keepAlives: 4 });
+  // After the gap the visit is over, and a keep-alive does not bring it back.
+  keepAlive(MAC, 60);
+  expect(pipeline.tracker.size).toBe(0);
 });

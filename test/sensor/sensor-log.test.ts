@@ -28,6 +28,7 @@ afterEach(() => {
 const counts = (malformed: number): FrameCounts => ({
   frames: malformed,
   sightings: 0,
+  keepAlives: 0,
   malformed,
   malformedBy: new Map([['short-arp', malformed]]),
 });

@@ -23,7 +23,10 @@ test('it finds what was added and not removed', () => {
           const visit = new Visit(address, 0);
           const added = table.add(visit);
           expect([table.get(added, LAST_MS), table.knows(added, 7)]).toEqual([0, false]);
+          expect([table.lastKeepAliveMs(added), table.keepAlives(added)]).toEqual([0, 0]);
           table.set(added, LAST_MS, lastMs);
+          table.keepAlive(added, lastMs + 2);
+          table.keepAlive(added, lastMs + 1);
           model.set(address, { visit, lastMs });
         } else if (!isToBeThere && row !== ABSENT) {
           table.remove(row);
@@ -37,6 +40,7 @@ test('it finds what was added and not removed', () => {
       for (const [address, { visit, lastMs }] of model) {
         const row = table.find(address);
         expect([table.visitIn(row), table.get(row, LAST_MS)]).toEqual([visit, lastMs]);
+        expect([table.lastKeepAliveMs(row), table.keepAlives(row)]).toEqual([lastMs + 2, 2]);
       }
       const open = [...table.rows()].map((row) => table.visitIn(row).mac);
       expect(open.sort()).toEqual([...model.keys()].sort());
@@ -50,6 +54,7 @@ test('it grows to many thousands, and rows keep what they have', () => {
     const row = table.add(new Visit(device * 0x1_0001_0001, 0));
     table.set(row, LAST_MS, device);
     table.learn(row, device);
+    table.keepAlive(row, device);
   }
   for (let device = 1; device <= 5_000; device++) {
     const row = table.find(device * 0x1_0001_0001);
@@ -58,6 +63,7 @@ test('it grows to many thousands, and rows keep what they have', () => {
       true,
       false,
     ]);
+    expect([table.lastKeepAliveMs(row), table.keepAlives(row)]).toEqual([device, 1]);
   }
 });
 

@@ -3,7 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { firstFrameMs, readCaptureFile } from '../../capture/capture-file.js';
-import type { FrameHandler, FrameSource } from '../../capture/frame-source.js';
+import type { FrameHandler, FrameSource, KeepAliveHandler } from '../../capture/frame-source.js';
 import { readPosition } from '../../capture/read-position.js';
 import { patternOf } from '../../config/ignore-rules.js';
 
@@ -62,9 +62,15 @@ export class CaptureFiles implements FrameSource {
     },
   ) {}
 
-  async run(onFrame: FrameHandler): Promise<void> {
+  async run(onFrame: FrameHandler, onKeepAlive?: KeepAliveHandler): Promise<void> {
     const { ipv6, window, onProgress } = this.options;
     const { sinceMs, untilMs } = window;
+    const wantedKeepAlive: KeepAliveHandler | undefined =
+      onKeepAlive === undefined
+        ? undefined
+        : (mac, eventMs) => {
+            if (eventMs >= sinceMs && eventMs < untilMs) onKeepAlive(mac, eventMs);
+          };
     const isAll = sinceMs === Number.NEGATIVE_INFINITY && untilMs === Number.POSITIVE_INFINITY;
     const wanted: FrameHandler = isAll
       ? onFrame
@@ -77,7 +83,7 @@ export class CaptureFiles implements FrameSource {
     for (const [index, path] of this.paths.entries()) {
       const handler =
         onProgress === null ? wanted : watched(wanted, path, (bytes) => onProgress(before + bytes, total));
-      const end = await readCaptureFile(path, { ipv6 }, handler);
+      const end = await readCaptureFile(path, { ipv6 }, handler, wantedKeepAlive);
       if (!end.complete) this.problems.push(end.reason);
       before += sizes[index] ?? 0;
     }

@@ -112,6 +112,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
       gapMs: config.visitGapMs,
       settleMs: config.settleTimeMs,
       reportAgainAfterMs: config.reportAgainAfterMs,
+      keepAlives: config.keepAlives,
       ignore: rules.ignore,
       reportInactive: rules.reportInactive,
       timeZone: config.timeZone,

@@ -9,6 +9,8 @@ export interface ReplaySummary {
   readonly files: readonly string[];
   readonly frames: number;
   readonly sightings: number;
+  /** Other broadcast and multicast frames, which say only that a device is still here. */
+  readonly keepAlives: number;
   readonly malformed: number;
   /** Number of malformed frames by reason; left out when there are none. */
   readonly malformedBy?: Readonly<Record<string, number>>;
@@ -29,13 +31,14 @@ export function summaryOf(
   posted: number,
   began: number,
 ): ReplaySummary {
-  const { frames, sightings, malformed, malformedBy } = counts;
+  const { frames, sightings, keepAlives, malformed, malformedBy } = counts;
   const count = (kind: DecisionKind) => reports.filter(({ decision }) => decision?.kind === kind).length;
   return {
     type: 'summary',
     files: files.paths,
     frames,
     sightings,
+    keepAlives,
     malformed,
     ...(malformed === 0 ? {} : { malformedBy: Object.fromEntries(malformedBy) }),
     visits: reports.length,

@@ -29,6 +29,7 @@ export class Metrics implements PipelineListener {
   private readonly breaks = this.counter('capture_breaks', 'Turns broken off in a flood', 'interface');
   private readonly reopenings = this.counter('capture_reopenings', 'Captures opened anew', 'interface');
   private readonly sightings = this.counter('sightings', 'Frames that showed a device');
+  private readonly keepAlives = this.counter('keep_alives', 'Other broadcast and multicast frames of devices');
   private readonly malformed = this.counter('malformed', 'Malformed frames, by reason', 'reason');
   private readonly heldBack = this.counter('held_back', 'Sightings of new devices refused by the flood guard');
   private readonly givenUp = this.counter('visits_given_up', 'Visits lost because too many waited');
@@ -87,6 +88,7 @@ export class Metrics implements PipelineListener {
       this.capturing.set(labels, one.state === 'capturing' ? 1 : 0);
     }
     become(this.sightings, counts.sightings);
+    become(this.keepAlives, counts.keepAlives);
     for (const [reason, count] of counts.malformedBy) become(this.malformed, count, { reason });
     become(this.heldBack, facts.flood.refused);
     become(this.givenUp, facts.visits.givenUp);

@@ -12,6 +12,10 @@ const ETH0: HealthFacts['interfaces'][number] = {
   droppedByKernel: 1,
   droppedByInterface: 2,
   brokenOff: 0,
+  keepAlives: 0,
+  droppedKeepAlives: 0,
+  brokenOffKeepAlives: 0,
+  keepAliveFailure: null,
   reopened: 3,
 };
 

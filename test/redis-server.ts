@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Exit, RunningProcess, run, until } from './run-process.js';
+import { type Exit, RunningProcess, run } from './run-process.js';
+import { until } from './until.js';
 
 export interface RedisOptions {
   /** Network namespace to listen in (on its loopback); default: the one the tests run in. */

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { type RunningProcess, until } from '../run-process.js';
+import type { RunningProcess } from '../run-process.js';
+import { until } from '../until.js';
 import type { Lan, Sensor } from './lan.js';
 
 const top = import.meta.dirname.replace(/(\/dist)?\/test\/lan$/, '');

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RunningProcess, until } from '../run-process.js';
+import type { RunningProcess } from '../run-process.js';
+import { until } from '../until.js';
 import { Deployment } from './deployment.js';
 import { writeFlood } from './flood-capture.js';
 import { Lan, type Sensor } from './lan.js';

@@ -1,7 +1,7 @@
 // Interfaces come, go, flap and change their minds; after each event a device that arrives is reported all the same.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningProcess } from '../run-process.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { Deployment } from './deployment.js';
 import { Lan, type Sensor } from './lan.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { pcapBytes } from '../capture/pcap-bytes.js';
 import { ARP, arp, ethernet } from '../decode/frames.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { Deployment } from './deployment.js';
 import { Lan } from './lan.js';
 

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ProcessOptions, RunningProcess, run, until } from '../run-process.js';
+import { type ProcessOptions, RunningProcess, run } from '../run-process.js';
+import { until } from '../until.js';
 
 export interface LanOptions {
   /** First two octets of every IPv4 address; the router is .0.1, leases are .0.100 to .0.199. Default `10.77`. */

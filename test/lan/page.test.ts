@@ -1,7 +1,7 @@
 // The status page of a deployed monitor, looked at from inside the sensor: real devices join the LAN while somebody watches.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../run-process.js';
 import { TestBrowser, textOf } from '../status/browser.js';
+import { until } from '../until.js';
 import { Deployment } from './deployment.js';
 import { Lan, type Sensor } from './lan.js';
 

@@ -1,6 +1,7 @@
 // The end of a monitor: in order and in time whenever it is asked, with nothing lost; and never half-dead.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RunningProcess, until } from '../run-process.js';
+import type { RunningProcess } from '../run-process.js';
+import { until } from '../until.js';
 import { cli, Deployment } from './deployment.js';
 import { type Client, Lan, type Sensor } from './lan.js';
 

@@ -1,6 +1,7 @@
 // What a running monitor tells about itself: health in words, metrics in numbers, and nothing about anybody.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RunningProcess, until } from '../run-process.js';
+import type { RunningProcess } from '../run-process.js';
+import { until } from '../until.js';
 import { cli, Deployment } from './deployment.js';
 import { Lan, type Sensor } from './lan.js';
 

@@ -10,7 +10,7 @@ import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Deliver, Deliverer, Outbox, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { emptyDirectory, entryFor, LOGIN, PATIENCE, rulesOf } from './entries.js';
 
 const SPACING_MS = 1;

@@ -11,7 +11,7 @@ import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
 import { runPipeline } from '../../src/pipeline/pipeline.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import { ARP, arp, ethernet } from '../decode/frames.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { emptyDirectory, LOGIN, rulesOf } from './entries.js';
 
 const START = Date.parse('2026-03-02T09:00:00Z');

@@ -15,7 +15,7 @@ import { FloodGuard } from '../../src/visits/flood-guard.js';
 import { RedisVisitRegister } from '../../src/visits/register/redis-visit-register.js';
 import { HandFedSource } from '../hand-fed-source.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 
 const macOf = (device: number) => `3c:22:fb:00:00:${device.toString(16).padStart(2, '0')}`;
 const upper = (devices: readonly number[]) => devices.map((device) => macOf(device).toUpperCase());

@@ -9,7 +9,7 @@ import { DirectorySnapshot } from '../../../src/devices/directory/directory-snap
 import { DirectorySync, type DirectorySyncOptions } from '../../../src/devices/directory/directory-sync.js';
 import { createNexudusClient } from '../../../src/nexudus/client.js';
 import { freePort, type RedisServer, startRedis } from '../../redis-server.js';
-import { until } from '../../run-process.js';
+import { until } from '../../until.js';
 
 const ANNA = 0x3c22fb000001;
 const STAFF = 0x3c22fb000002;

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Update } from '../../../src/status/http/live-feed.js';
 import { type RedisServer, startRedis } from '../../redis-server.js';
-import { until } from '../../run-process.js';
+import { until } from '../../until.js';
 import { ask } from '../ask.js';
 import { TrialSensor } from '../trial-sensor.js';
 

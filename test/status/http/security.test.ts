@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Access } from '../../../src/status/http/access.js';
-import { until } from '../../run-process.js';
+import { until } from '../../until.js';
 import { ask, askRaw, cookieOf, login } from '../ask.js';
 import { TrialSensor } from '../trial-sensor.js';
 

@@ -2,7 +2,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../redis-server.js';
-import { until } from '../../run-process.js';
+import { until } from '../../until.js';
 import { type OpenedPage, seriousViolations, TestBrowser, textOf } from '../browser.js';
 import { type TrialOptions, TrialSensor } from '../trial-sensor.js';
 

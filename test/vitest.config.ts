@@ -1,4 +1,5 @@
 // The whole suite. Tests that need root, Redis or network namespaces find them through ./scripts/test.
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { PATIENCE_MS } from './until.js';
 
@@ -6,6 +7,8 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
+    // Most of the time tests wait for real time to pass, which they do beside each other also where there are few processors.
+    maxWorkers: Math.max(3, availableParallelism()),
     // An end for what hangs, not a measure: on a machine that is busy with other work everything takes many times as long.
     testTimeout: 300_000,
     hookTimeout: 300_000,

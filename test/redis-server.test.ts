@@ -38,6 +38,7 @@ describe('a test Redis', () => {
     const waiting = redis.cli('PING').then((text) => {
       answer = text;
     });
+    // Time for an answer that must not come.
     await run('sleep', ['0.2']);
     expect(answer).toBe('');
     redis.resume();

@@ -1,9 +1,11 @@
 // A real Redis of a test's own: no file of the machine's, no port of anybody else's, nothing kept.
+import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Exit, RunningProcess, run, until } from './run-process.js';
+import { type Exit, RunningProcess, run } from './run-process.js';
+import { until } from './until.js';
 
 export interface RedisOptions {
   /** Network namespace to listen in (on its loopback); default: the one the tests run in. */
@@ -95,15 +97,21 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-/** A TCP port of loopback that was free a moment ago. */
+/**
+ * A TCP port of loopback that is free, and that nobody else gets by chance: the kernel gives ports from 32768 on to whoever
+ * asks for any, such as connections and servers of tests that run at the same time.
+ */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no TCP port to be had on loopback');
-  return address.port;
 }

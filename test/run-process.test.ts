@@ -2,29 +2,34 @@
 import { describe, expect, it } from 'vitest';
 import { RunningProcess, run } from './run-process.js';
 
+const FOR_EVER = 'while :; do sleep 0.05; done';
 const sh = (script: string) => new RunningProcess('sh', ['-c', script]);
 
 describe('a running process', () => {
   it('finds lines printed before and after the wait began, on either stream', async () => {
-    const process = sh('echo early; sleep 0.1; echo late 42 >&2');
+    const process = sh(`trap 'echo late 42 >&2; exit' USR1; echo early; ${FOR_EVER}`);
     await process.waitForLine(/early/);
-    expect((await process.waitForLine(/late (\d+)/))[1]).toBe('42');
+    await process.waitForLine(/early/);
+    const late = process.waitForLine(/late (\d+)/);
+    process.kill('SIGUSR1');
+    expect((await late)[1]).toBe('42');
     expect(process.stdout).toEqual(['early']);
     expect(process.stderr).toEqual(['late 42']);
   });
 
   it('skips the lines a test has dealt with', async () => {
-    const process = sh('echo up; sleep 0.1; echo up');
+    const process = sh(`trap 'echo up; exit' USR1; echo up; ${FOR_EVER}`);
     await process.waitForLine(/up/);
-    const after = process.lines.length;
-    await process.waitForLine(/up/, { after });
+    const again = process.waitForLine(/up/, { after: process.lines.length });
+    process.kill('SIGUSR1');
+    await again;
     expect(process.lines).toHaveLength(2);
   });
 
   it('says what came instead, when the line never comes', async () => {
     await expect(sh('echo something else').waitForLine(/hello/)).rejects.toThrow(/hello[\s\S]*something else/);
     const silent = sh('echo waiting; exec sleep 1000');
-    await expect(silent.waitForLine(/hello/, { timeoutMs: 50 })).rejects.toThrow(/hello/);
+    await expect(silent.waitForLine(/hello/, { timeoutMs: 50 })).rejects.toThrow(/hello.*within 50 ms/);
     await silent.stop();
   });
 
@@ -35,7 +40,7 @@ describe('a running process', () => {
   });
 
   it('kills what does not end when asked to', async () => {
-    const stubborn = sh('trap "" TERM; echo ready; while :; do sleep 0.05; done');
+    const stubborn = sh(`trap '' TERM; echo ready; ${FOR_EVER}`);
     await stubborn.waitForLine(/ready/);
     expect(await stubborn.stop(100)).toEqual({ code: null, signal: 'SIGKILL' });
   });

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { PATIENCE_MS } from './until.js';
 
 // A vitest worker outlives a vitest that is killed; without this it, and all it has started, would go on for ever.
 process.once('disconnect', () => process.exit(1));
@@ -25,7 +26,7 @@ export interface Exit {
 export interface WaitOptions {
   /** Number of lines already dealt with: `process.lines.length` before the act whose line is awaited. Default 0. */
   after?: number;
-  /** Default 15,000. */
+  /** Default `PATIENCE_MS`. */
   timeoutMs?: number;
 }
 
@@ -95,7 +96,10 @@ export class RunningProcess {
    * Resolves with the match of the first line, printed or yet to come, that fits. Rejects with the output so far when
    * the process ends without it or the time is over.
    */
-  async waitForLine(pattern: RegExp, { after = 0, timeoutMs = 15_000 }: WaitOptions = {}): Promise<RegExpExecArray> {
+  async waitForLine(
+    pattern: RegExp,
+    { after = 0, timeoutMs = PATIENCE_MS }: WaitOptions = {},
+  ): Promise<RegExpExecArray> {
     let overdue = false;
     const timer = setTimeout(() => {
       overdue = true;
@@ -147,17 +151,4 @@ export async function run(
   throw new Error(
     [`${[command, ...args].join(' ')} failed (${signal ?? `exit code ${code}`}):`, ...process.lines].join('\n'),
   );
-}
-
-/** Resolves as soon as `condition` holds; rejects after `timeoutMs` with `what` as the thing that did not happen. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 15_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`still not, after ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

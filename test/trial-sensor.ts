@@ -10,7 +10,7 @@ import { type Sensor, startSensor } from '../src/sensor/sensor.js';
 import { ARP, arp, ascii, dhcp, ethernet, IPV4, ipv4, option, REQUEST, udp } from './decode/frames.js';
 import { HandFedSource } from './hand-fed-source.js';
 import { freePort, type RedisServer } from './redis-server.js';
-import { until } from './run-process.js';
+import { until } from './until.js';
 
 /** A device as it shows itself on the wire. */
 export interface Shown {

@@ -1,7 +1,7 @@
 // The long recordings: devices that come to a coworking space, stay, leave, and come back.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, type ClientOptions, Lan, type LanOptions } from '../../test/lan/lan.js';
-import { until } from '../../test/run-process.js';
+import { until } from '../../test/until.js';
 import type { Capture } from './pcap-file.js';
 import { Recorder } from './recorder.js';
 

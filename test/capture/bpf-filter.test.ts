@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatMac } from '../../src/addresses/mac-address.js';
 import { captureFilter, keepAliveFilter } from '../../src/capture/bpf-filter.js';
 import { readCaptureFile } from '../../src/capture/capture-file.js';
@@ -33,6 +33,7 @@ import {
   udp,
 } from '../decode/frames.js';
 import { Mutant, Random } from '../decode/mutation.js';
+import { until } from '../until.js';
 import { LINKTYPE, pcapBytes, START_MS } from './pcap-bytes.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'bpf-filter-'));
@@ -268,13 +269,13 @@ describe('In the kernel', () => {
     tcpdump.stderr.on('data', (chunk) => {
       said += chunk;
     });
-    const exited = once(tcpdump, 'exit');
-    await vi.waitUntil(() => said.includes('listening on'), { timeout: 10_000 });
+    // Not `exit`, which may come before the last of what it said.
+    const ended = once(tcpdump, 'close');
+    await until('tcpdump captures', () => said.includes('listening on'));
     run(inNamespace('tcpreplay', '--intf1', 'out0', '--topspeed', sent));
-    const isRecorded = () => readFileSync(recording).includes(Buffer.from(bytes(mac(18))));
-    await vi.waitUntil(isRecorded, { timeout: 10_000 });
+    await until('the last frame is recorded', () => readFileSync(recording).includes(Buffer.from(bytes(mac(18)))));
     tcpdump.kill('SIGINT');
-    await exited;
+    await ended;
     return [recording, said];
   }
 

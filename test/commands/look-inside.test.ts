@@ -49,7 +49,7 @@ test('devices shows what Nexudus knows when there is no snapshot, and the snapsh
     },
   ]);
 
-  const snapshot = new DirectorySnapshot(redis, 77, 60_000);
+  const snapshot = new DirectorySnapshot(redis, 77, 86_400_000);
   await snapshot.replace(
     [{ userId: 5, name: 'Stan', active: true, coworker: null, macs: [0x3c22fb000009] }],
     new Map(),
@@ -61,7 +61,7 @@ test('devices shows what Nexudus knows when there is no snapshot, and the snapsh
 });
 
 test('outbox lists what is refused and why, sends it again, or drops it', async () => {
-  const outbox = new RedisOutbox(redis, { retentionMs: 60_000 });
+  const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
   const mac = 0x3c22fb000001;
   const startMs = 1_790_000_000_000;
   const id = visitId(77, mac, startMs);
@@ -86,7 +86,7 @@ test('outbox lists what is refused and why, sends it again, or drops it', async 
 });
 
 test('forget counts what it removed, in words that fit the numbers', async () => {
-  const outbox = new RedisOutbox(redis, { retentionMs: 60_000 });
+  const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
   await outbox.enqueue(reportFor(1));
   await outbox.close();
   const forget = async () => (await cli(['forget', 'da:00:00:00:00:01'], env)).stdout.split('\n')[0];
@@ -157,11 +157,11 @@ test('doctor finds a Redis that forgets, a clock that is wrong, and a missing ro
   expect(stdout).toMatch(/^FAIL +Redis +AOF persistence is off/m);
   expect(stdout).toMatch(/^FAIL +Redis +with maxmemory-policy allkeys-lru/m);
   expect(stdout).toMatch(/^FAIL +role +RegisteredDevice-List is missing/m);
-  expect(stdout).toMatch(/^FAIL +clock +600 s ahead of Nexudus's/m);
+  expect(stdout).toMatch(/^FAIL +clock +\d+ s ahead of Nexudus's/m);
   expect(code).toBe(1);
 });
 
-test('a Redis that accepts connections and says nothing is told of, not waited for', { timeout: 60_000 }, async () => {
+test('a Redis that accepts connections and says nothing is told of, not waited for', async () => {
   const silent = await startRedis();
   silent.pause();
   const [outbox, doctor] = await Promise.all([

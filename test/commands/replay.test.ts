@@ -103,7 +103,6 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     files: [JOIN],
     frames: 6,
     sightings: 5,
-    lastSighting: expect.any(String),
     keepAlives: 0,
     malformed: 1,
     malformedBy: { 'short-arp': 1 },

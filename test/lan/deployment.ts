@@ -1,14 +1,20 @@
 // A sensor as it is deployed: real Redis, the sandbox in Nexudus's place, and the built monitor as a process, all inside a sensor's namespace.
 import { writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { type RunningProcess, until } from '../run-process.js';
+import type { RunningProcess } from '../run-process.js';
+import { until } from '../until.js';
 import type { Lan, Sensor } from './lan.js';
 
-const top = import.meta.dirname.replace(/(\/dist)?\/test\/lan$/, '');
+export const top = import.meta.dirname.replace(/(\/dist)?\/test\/lan$/, '');
 export const cli = join(top, 'dist/src/cli.js');
 const sandboxMain = join(top, 'dist/scripts/nexudus-sandbox/main.js');
+const forwarder = join(top, 'test/lan/forwarder.mjs');
+const SANDBOX_PORT = 8480;
+/** Where tests look for a monitor's status server. A monitor has none unless its STATUS_PORT says so. */
+export const STATUS_PORT = '9467';
 
 export const BUSINESS_ID = 77;
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -22,13 +28,25 @@ export interface ReceivedCheckin {
   readonly Source: number;
 }
 
+/** What a server in the sensor's namespace answered. */
+export interface Answer {
+  readonly code: number;
+  readonly text: string;
+}
+
+interface Question {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: object;
+}
+
 export class Deployment {
   private readonly processes: RunningProcess[] = [];
 
   private constructor(
     readonly sensor: Sensor,
     readonly redis: RedisServer,
-    private readonly sandboxUrl: string,
+    private readonly socketDirectory: string,
   ) {}
 
   /** `seed` is what the sandbox knows: users, coworkers, registered devices. */
@@ -41,17 +59,19 @@ export class Deployment {
     const seedFile = join(lan.directory, 'seed.json');
     await writeFile(seedFile, JSON.stringify(seed));
     const redis = await startRedis({ netns: sensor.netns, args: redisArgs });
-    const sandbox = sensor.start('node', [sandboxMain, '--port', '8480', '--seed', seedFile, '--control']);
+    const sandbox = sensor.start('node', [sandboxMain, '--port', `${SANDBOX_PORT}`, '--seed', seedFile, '--control']);
+    const forwarding = sensor.start('node', [forwarder, lan.directory, `${SANDBOX_PORT}`, STATUS_PORT]);
     await sandbox.waitForLine(/listening on/);
-    const deployment = new Deployment(sensor, redis, 'http://127.0.0.1:8480');
-    deployment.processes.push(sandbox);
+    await forwarding.waitForLine(/forwarding/);
+    const deployment = new Deployment(sensor, redis, lan.directory);
+    deployment.processes.push(sandbox, forwarding);
     return deployment;
   }
 
   /** Settings that every monitor here starts with. */
   environment(changes: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     return {
-      NEXUDUS_URL: this.sandboxUrl,
+      NEXUDUS_URL: `http://127.0.0.1:${SANDBOX_PORT}`,
       NEXUDUS_USERNAME: 'admin@example.com',
       NEXUDUS_PASSWORD: 'secret',
       NEXUDUS_BUSINESS_ID: `${BUSINESS_ID}`,
@@ -81,8 +101,14 @@ export class Deployment {
     return monitor;
   }
 
+  /** Asks the status server that listens on STATUS_PORT. Rejects when there is none. */
+  status(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.ask(STATUS_PORT, path, { headers });
+  }
+
   async checkins(): Promise<ReceivedCheckin[]> {
-    const parsed: unknown = JSON.parse(await this.ask('GET', '/sandbox/failedcheckins'));
+    const { text } = await this.ask(SANDBOX_PORT, '/sandbox/failedcheckins');
+    const parsed: unknown = JSON.parse(text);
     return Array.isArray(parsed) ? (parsed as ReceivedCheckin[]) : [];
   }
 
@@ -93,11 +119,11 @@ export class Deployment {
 
   /** Arms a fault of the sandbox. */
   async fault(fault: object): Promise<void> {
-    await this.ask('POST', '/sandbox/faults', fault);
+    await this.ask(SANDBOX_PORT, '/sandbox/faults', { method: 'POST', body: fault });
   }
 
   async clearFaults(): Promise<void> {
-    await this.ask('DELETE', '/sandbox/faults');
+    await this.ask(SANDBOX_PORT, '/sandbox/faults', { method: 'DELETE' });
   }
 
   /** Whether nothing waits, is put back or under way in the outbox. */
@@ -109,14 +135,26 @@ export class Deployment {
     return counts.every((count) => count === 0);
   }
 
-  /** The sandbox is only reached from inside the sensor. */
-  private ask(method: string, path: string, body?: object): Promise<string> {
-    const init = JSON.stringify({
-      method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: JSON_TYPE }),
+  /** Servers on the sensor's loopback are reached through the forwarder. */
+  private ask(
+    port: number | string,
+    path: string,
+    { method = 'GET', headers = {}, body }: Question = {},
+  ): Promise<Answer> {
+    const socketPath = join(this.socketDirectory, `${port}`);
+    const sent = body === undefined ? headers : { ...headers, ...JSON_TYPE };
+    return new Promise((resolve, reject) => {
+      const asking = request({ socketPath, path, method, headers: sent, agent: false }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (piece: string) => {
+          text += piece;
+        });
+        answer.on('end', () => resolve({ code: answer.statusCode ?? 0, text }));
+        answer.on('error', reject);
+      });
+      asking.on('error', reject);
+      asking.end(body === undefined ? undefined : JSON.stringify(body));
     });
-    const script = `fetch('${this.sandboxUrl}${path}', ${init}).then((answer) => answer.text()).then((text) => console.log(text))`;
-    return this.sensor.run('node', ['-e', script]);
   }
 
   /** Resolves once the sandbox holds a check-in for each of these MACs. */

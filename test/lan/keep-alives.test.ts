@@ -6,7 +6,8 @@ import type { InterfaceState } from '../../src/capture/interface-watch.js';
 import { captureKeepAlives } from '../../src/capture/live-keep-alives.js';
 import { pcapBytes } from '../capture/pcap-bytes.js';
 import { ascii, ethernet, IPV4, ipv4, udp } from '../decode/frames.js';
-import { type RunningProcess, until } from '../run-process.js';
+import type { RunningProcess } from '../run-process.js';
+import { until } from '../until.js';
 import { type Client, Lan, type Sensor } from './lan.js';
 
 const GAP_MS = 2_500;

@@ -2,23 +2,16 @@
 // committing. At the end every device is recorded exactly once. KILL_ROUNDS (default 40) sets how often; see test:kill.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { pcapBytes } from '../capture/pcap-bytes.js';
 import { ARP, arp, ethernet } from '../decode/frames.js';
-import { until } from '../run-process.js';
-import { Deployment } from './deployment.js';
-import { Lan } from './lan.js';
+import { until } from '../until.js';
+import { lanTest } from './fixture.js';
 
 const ROUNDS = Number(process.env.KILL_ROUNDS ?? 40);
 const DEVICES_PER_ROUND = 3;
 
-let lan: Lan | undefined;
-let deployment: Deployment | undefined;
-
-afterEach(async () => {
-  await deployment?.stop();
-  await lan?.close();
-});
+const test = lanTest.extend('lanOptions', { dhcp: false });
 
 function macOf(device: number): string {
   return `3c:22:fb:${[16, 8, 0].map((shift) => ((device >> shift) & 0xff).toString(16).padStart(2, '0')).join(':')}`;
@@ -44,9 +37,7 @@ function faultOf(round: number): object | null {
 
 test(`killed ${ROUNDS} times, the monitor loses no device and doubles none`, {
   timeout: ROUNDS * 10_000 + 300_000,
-}, async () => {
-  lan = await Lan.create({ dhcp: false });
-  deployment = await Deployment.start(lan, await lan.sensor());
+}, async ({ lan, deployment }) => {
   const injector = await lan.client();
   const file = join(lan.directory, 'announcements.pcap');
   const announce = async (devices: number) => {
@@ -79,7 +70,7 @@ test(`killed ${ROUNDS} times, the monitor loses no device and doubles none`, {
   await until(
     'every device is recorded',
     async () => {
-      const recorded = new Set((await deployment?.checkins())?.map(({ MacAddresses }) => MacAddresses));
+      const recorded = new Set((await deployment.checkins()).map(({ MacAddresses }) => MacAddresses));
       if (wanted.every((mac) => recorded.has(mac))) return true;
       await announce(devices);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -87,7 +78,7 @@ test(`killed ${ROUNDS} times, the monitor loses no device and doubles none`, {
     },
     240_000,
   );
-  await until('nothing is under way any more', async () => (await deployment?.outboxIsEmpty()) === true, 240_000);
+  await until('nothing is under way any more', () => deployment.outboxIsEmpty(), 240_000);
   const macs = (await deployment.checkins()).map(({ MacAddresses }) => MacAddresses);
   expect(macs.sort()).toEqual(wanted.sort());
 });

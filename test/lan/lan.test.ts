@@ -1,23 +1,19 @@
 // The test LAN itself: a harness that quietly does nothing would let every test built on it pass.
 import { execFileSync } from 'node:child_process';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { run } from '../run-process.js';
+import { until } from '../until.js';
+import { lanTest as it } from './fixture.js';
 import { Lan } from './lan.js';
-
-let lan: Lan | undefined;
-
-afterEach(async () => {
-  await lan?.close();
-});
 
 const discovery = ['-i', 'eth0', '-e', 'arp or udp port 67 or udp port 68'];
 
+const withIpv6 = it.extend('lanOptions', { ipv6: true });
+
 describe('a test LAN', () => {
-  it.each(['udhcpc', 'dhclient'] as const)(
+  it.for(['udhcpc', 'dhclient'] as const)(
     'lets a real %s lease an address, and a sensor hear it',
-    async (dhcpClient) => {
-      lan = await Lan.create();
-      const sensor = await lan.sensor();
+    async (dhcpClient, { lan, sensor }) => {
       const tcpdump = await sensor.tcpdump(['-v', ...discovery]);
       const client = await lan.client({
         mac: '3c:22:fb:00:00:01',
@@ -40,8 +36,7 @@ describe('a test LAN', () => {
     },
   );
 
-  it.each(['udhcpc', 'dhclient'] as const)('lets a %s renew and release its lease', async (dhcpClient) => {
-    lan = await Lan.create();
+  it.for(['udhcpc', 'dhclient'] as const)('lets a %s renew and release its lease', async (dhcpClient, { lan }) => {
     const client = await lan.client({ dhcpClient });
     const tcpdump = await lan.router.tcpdump(['-v', ...discovery]);
     const ip = await client.lease();
@@ -55,8 +50,7 @@ describe('a test LAN', () => {
     expect(client.ip).toBeUndefined();
   });
 
-  it('lets a client leave and come back, and get its address again', async () => {
-    lan = await Lan.create();
+  it('lets a client leave and come back, and get its address again', async ({ lan }) => {
     const client = await lan.client();
     const ip = await client.lease();
 
@@ -67,55 +61,51 @@ describe('a test LAN', () => {
     await client.arping(lan.routerIp);
   });
 
-  it('answers whether an address is taken', async () => {
-    lan = await Lan.create();
+  it('answers whether an address is taken', async ({ lan }) => {
     const [first, second] = [await lan.client(), await lan.client()];
     await first.useAddress('10.77.0.50');
 
-    expect(await second.probe('10.77.0.50')).toBe(true);
+    await until('the holder answers a probe in time', () => second.probe('10.77.0.50'));
     expect(await second.probe('10.77.0.51')).toBe(false);
   });
 
-  it.each([
+  it.for([
     { vlan: 20, tags: /ethertype 802\.1Q \(0x8100\).* vlan 20,/ },
     { vlan: [100, 20] as const, tags: /ethertype 802\.1Q-QinQ \(0x88a8\).* vlan 100,.*ethertype 802\.1Q.* vlan 20,/ },
-  ])('shows a client of VLAN $vlan with its tags, and leaves the others bare', async ({ vlan, tags }) => {
-    lan = await Lan.create();
-    const sensor = await lan.sensor();
-    const tcpdump = await sensor.tcpdump(['-i', 'eth0', '-e']);
-    const tagged = await lan.client({ mac: '3c:22:fb:00:00:02', vlan });
-    const bare = await lan.client({ mac: '3c:22:fb:00:00:03' });
+  ])(
+    'shows a client of VLAN $vlan with its tags, and leaves the others bare',
+    async ({ vlan, tags }, { lan, sensor }) => {
+      const tcpdump = await sensor.tcpdump(['-i', 'eth0', '-e']);
+      const tagged = await lan.client({ mac: '3c:22:fb:00:00:02', vlan });
+      const bare = await lan.client({ mac: '3c:22:fb:00:00:03' });
 
-    expect(await tagged.lease()).toMatch(/^10\.77\.1\./);
-    expect(await bare.lease()).toMatch(/^10\.77\.0\./);
+      expect(await tagged.lease()).toMatch(/^10\.77\.1\./);
+      expect(await bare.lease()).toMatch(/^10\.77\.0\./);
 
-    const [line] = await tcpdump.waitForLine(/3c:22:fb:00:00:02 > ff:ff:ff:ff:ff:ff.*/);
-    expect(line).toMatch(tags);
-    await tcpdump.waitForLine(/3c:22:fb:00:00:03 > ff:ff:ff:ff:ff:ff, ethertype IPv4.*BOOTP/);
-  });
+      const [line] = await tcpdump.waitForLine(/3c:22:fb:00:00:02 > ff:ff:ff:ff:ff:ff.*/);
+      expect(line).toMatch(tags);
+      await tcpdump.waitForLine(/3c:22:fb:00:00:03 > ff:ff:ff:ff:ff:ff, ethertype IPv4.*BOOTP/);
+    },
+  );
 
-  it('serves IPv6 when asked to, and is silent about it when not', async () => {
-    lan = await Lan.create({ ipv6: true });
+  withIpv6('serves IPv6 when asked to', async ({ lan }) => {
     const tcpdump = await lan.switch.tcpdump(['-i', 'br0', 'ip6']);
     const client = await lan.client();
-
     expect(await client.lease6()).toMatch(/^fd77::1/);
     await tcpdump.waitForLine(/dhcp6 solicit/);
     await tcpdump.waitForLine(/neighbor solicitation/);
-    await lan.close();
-
-    lan = await Lan.create();
-    const silent = await lan.switch.tcpdump(['-i', 'br0']);
-    const bare = await lan.client();
-    await bare.lease();
-    await bare.announce();
-    await silent.waitForLine(/ARP/);
-    expect(silent.stdout.filter((line) => line.includes('IP6'))).toEqual([]);
   });
 
-  it('takes a link from a sensor and gives it back, also a deleted interface', async () => {
-    lan = await Lan.create();
-    const sensor = await lan.sensor();
+  it('is silent about IPv6 when not', async ({ lan }) => {
+    const tcpdump = await lan.switch.tcpdump(['-i', 'br0']);
+    const client = await lan.client();
+    await client.lease();
+    await client.announce();
+    await tcpdump.waitForLine(/ARP/);
+    expect(tcpdump.stdout.filter((line) => line.includes('IP6'))).toEqual([]);
+  });
+
+  it('takes a link from a sensor and gives it back, also a deleted interface', async ({ lan, sensor }) => {
     await sensor.unplug();
     expect(await sensor.run('ip', ['link', 'show', 'eth0'])).toContain('NO-CARRIER');
     await sensor.plug();
@@ -133,9 +123,7 @@ describe('a test LAN', () => {
     await tcpdump.waitForLine(/who-has 10\.77\.0\.50/);
   });
 
-  it('puts the frames of a capture file on the wire', async () => {
-    lan = await Lan.create();
-    const sensor = await lan.sensor();
+  it('puts the frames of a capture file on the wire', async ({ lan, sensor }) => {
     const client = await lan.client();
     const file = `${lan.directory}/announcement.pcap`;
     const recording = await client.tcpdump(['-i', 'eth0', '--print', '-w', file, 'arp']);

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ProcessOptions, RunningProcess, run, until } from '../run-process.js';
+import { type ProcessOptions, RunningProcess, run } from '../run-process.js';
+import { until } from '../until.js';
 
 export interface LanOptions {
   /** First two octets of every IPv4 address; the router is .0.1, leases are .0.100 to .0.199. Default `10.77`. */
@@ -176,9 +177,9 @@ export class Client extends Station {
     this.ip = ip;
   }
 
-  /** Broadcasts an ARP request for `target` and resolves once it is answered; rejects when it is not. */
+  /** Broadcasts ARP requests for `target`, a second apart, and resolves once one is answered; rejects when none is. */
   async arping(target: string): Promise<void> {
-    await this.run('busybox', ['arping', '-q', '-f', '-c', '1', '-w', '2', '-I', 'eth0', target]);
+    await this.run('busybox', ['arping', '-q', '-f', '-w', '60', '-I', 'eth0', target]);
   }
 
   /** Sends ARP announcements (RFC 5227 section 2.3) for its own address. */
@@ -187,14 +188,17 @@ export class Client extends Station {
     await this.run('busybox', ['arping', '-q', '-U', '-c', `${count}`, '-I', 'eth0', this.ip]);
   }
 
-  /** Sends ARP probes (RFC 5227 section 2.1.1), a second apart, and resolves with whether somebody has the address. */
+  /**
+   * Sends ARP probes (RFC 5227 section 2.1.1), a second apart, and resolves with whether somebody answered within the second
+   * after the last.
+   */
   async probe(target: string, count = 1): Promise<boolean> {
     const { code } = await this.start('busybox', ['arping', '-q', '-D', '-c', `${count}`, '-I', 'eth0', target]).exit();
     return code !== 0;
   }
 
   async ping(target: string): Promise<void> {
-    await this.run('busybox', ['ping', '-q', '-c', '1', '-W', '2', target]);
+    await this.run('busybox', ['ping', '-q', '-c', '1', '-W', '60', target]);
   }
 
   /** Leaves without a word: the DHCP client dies, the address is gone, the link is down. */

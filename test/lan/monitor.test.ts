@@ -1,7 +1,8 @@
 // The main job on a real network: real DHCP clients, the real monitor process, real Redis, the sandbox API.
-import { afterEach, expect, test } from 'vitest';
-import { Deployment } from './deployment.js';
-import { Lan } from './lan.js';
+import { expect } from 'vitest';
+import { until } from '../until.js';
+import type { ReceivedCheckin } from './deployment.js';
+import { lanTest } from './fixture.js';
 
 const PHONE = 'da:a1:19:00:00:01';
 const LAPTOP = '3c:22:fb:00:00:02';
@@ -16,20 +17,15 @@ const SEED = {
   registeredDevices: [{ Id: 5, UserId: 2, Name: 'Laptop', DeviceId: STAFF }],
 };
 
-let lan: Lan | undefined;
-let deployment: Deployment | undefined;
+const test = lanTest.extend('seed', SEED);
 
-afterEach(async () => {
-  await deployment?.stop();
-  await lan?.close();
-  lan = undefined;
-  deployment = undefined;
-});
-
-test('each unregistered client is reported exactly once, with vendor, host name and address; registered ones never', async () => {
-  lan = await Lan.create();
-  deployment = await Deployment.start(lan, await lan.sensor(), SEED);
-  const monitor = await deployment.monitor();
+test('each unregistered client is reported exactly once, with vendor, host name and address; registered ones never', async ({
+  lan,
+  deployment,
+}) => {
+  // So long that also on a busy machine a client has its address before its burst is over.
+  const settings = { SETTLE_TIME: '5s' };
+  const monitor = await deployment.monitor(settings);
 
   const phone = await lan.client({ mac: PHONE, hostname: 'Annas-iPhone' });
   const laptop = await lan.client({ mac: LAPTOP, hostname: 'bens-macbook', dhcpClient: 'dhclient' });
@@ -57,23 +53,24 @@ test('each unregistered client is reported exactly once, with vendor, host name 
   await laptop.renew();
   const { code } = await monitor.stop();
   expect(code).toBe(0);
-  const again = await deployment.monitor();
+  const again = await deployment.monitor(settings);
   await Promise.all(clients.map((client) => client.announce(2)));
   for (const mac of [PHONE, LAPTOP]) await again.waitForLine(new RegExp(`"mac":"${mac}".*"settlement":"reported"`));
   const macs = (await deployment.checkins()).map(({ MacAddresses }) => MacAddresses).sort();
   expect(macs).toEqual([LAPTOP, PHONE].map((mac) => mac.toUpperCase()).sort());
 });
 
-test('two monitors on two interfaces of one LAN, sharing one Redis, report each device once', async () => {
-  lan = await Lan.create();
-  const sensor = await lan.sensor();
+test('two monitors on two interfaces of one LAN, sharing one Redis, report each device once', async ({
+  lan,
+  sensor,
+  deployment,
+}) => {
   await sensor.addInterface('eth1');
-  deployment = await Deployment.start(lan, sensor);
   const monitors = [await deployment.monitor(), await deployment.monitor({ CAPTURE_INTERFACE: 'eth1' })];
 
   const macs = Array.from({ length: 5 }, (_, index) => `3c:22:fb:00:01:0${index}`);
-  const clients = await Promise.all(macs.map((mac) => lan?.client({ mac })));
-  await Promise.all(clients.map((client) => client?.lease()));
+  const clients = await Promise.all(macs.map((mac) => lan.client({ mac })));
+  await Promise.all(clients.map((client) => client.lease()));
   for (const monitor of monitors) {
     for (const mac of macs) await monitor.waitForLine(new RegExp(`"mac":"${mac}".*"settlement":"reported"`));
   }
@@ -81,9 +78,7 @@ test('two monitors on two interfaces of one LAN, sharing one Redis, report each 
   expect(received.map(({ MacAddresses }) => MacAddresses).sort()).toEqual(macs.map((mac) => mac.toUpperCase()).sort());
 });
 
-test('a device that returns after the gap is a new visit, and is reported again', async () => {
-  lan = await Lan.create();
-  deployment = await Deployment.start(lan, await lan.sensor());
+test('a device that returns after the gap is a new visit, and is reported again', async ({ lan, deployment }) => {
   const monitor = await deployment.monitor({ VISIT_GAP: '3s' });
   const laptop = await lan.client({ mac: LAPTOP });
   await laptop.lease();
@@ -92,11 +87,11 @@ test('a device that returns after the gap is a new visit, and is reported again'
   // The monitor says itself when it has let the visit go.
   await monitor.waitForLine(new RegExp(`"mac":"${LAPTOP}".*visit over`));
   await laptop.lease();
-  const [first, second] = await (async () => {
-    for (;;) {
-      const received = await deployment?.received(LAPTOP);
-      if (received !== undefined && received.length >= 2) return received;
-    }
-  })();
+  let received: ReceivedCheckin[] = [];
+  await until('it is reported again', async () => {
+    received = await deployment.checkins();
+    return received.length >= 2;
+  });
+  const [first, second] = received;
   expect(first?.CheckinAttemptTime).not.toBe(second?.CheckinAttemptTime);
 });

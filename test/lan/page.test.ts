@@ -1,9 +1,8 @@
 // The status page of a deployed monitor, looked at from inside the sensor: real devices join the LAN while somebody watches.
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../run-process.js';
+import { expect } from 'vitest';
 import { TestBrowser, textOf } from '../status/browser.js';
-import { Deployment } from './deployment.js';
-import { Lan, type Sensor } from './lan.js';
+import { until } from '../until.js';
+import { sharedLanTest } from './fixture.js';
 
 const VISITOR = '3c:22:fb:00:0b:01';
 const MEMBER = '3c:22:fb:00:0b:02';
@@ -14,47 +13,47 @@ const SEED = {
   coworkers: [{ Id: 10, UserId: 1, FullName: 'Ana Ruiz', Active: true, Archived: false }],
 };
 
-let lan: Lan;
-let sensor: Sensor;
-let deployment: Deployment;
-let browser: TestBrowser;
+const test = sharedLanTest
+  .extend('seed', { scope: 'file' }, SEED)
+  .extend('browser', { scope: 'file' }, async ({ sensor }, { onCleanup }) => {
+    const browser = await TestBrowser.launch({ netns: sensor.netns });
+    onCleanup(() => browser.close());
+    return browser;
+  });
 
-beforeAll(async () => {
-  lan = await Lan.create();
-  sensor = await lan.sensor();
-  deployment = await Deployment.start(lan, sensor, SEED);
-  browser = await TestBrowser.launch({ netns: sensor.netns });
-});
-afterAll(async () => {
-  await browser?.close();
-  await deployment?.stop();
-  await lan?.close();
-});
-
-test('devices that join the LAN appear on the page that is open, with what Nexudus knows and got', {
-  timeout: 60_000,
-}, async () => {
+test('devices that join the LAN appear on the page that is open, with what Nexudus knows and got', async ({
+  lan,
+  deployment,
+  browser,
+}) => {
   const monitor = await deployment.monitor({ STATUS_PORT: '9467' });
   const { page, complaints, close } = await browser.open('http://127.0.0.1:9467/');
-  const text = (mac: string) => textOf(page.locator(`tr[data-mac="${mac}"]`));
-  await until('the page is live', async () => (await textOf(page.locator('#link'))) === 'Live');
-  expect(await textOf(page.locator('#verdict'))).toContain('All is well. Listening on eth0.');
+  const shows = (selector: string, words: string | RegExp) =>
+    until(`${selector} shows ${words}`, async () => {
+      const text = await textOf(page.locator(selector));
+      return typeof words === 'string' ? text.includes(words) : words.test(text);
+    });
+  const rowOf = (mac: string) => `tr[data-mac="${mac}"]`;
+  await shows('#link', 'Live');
+  await shows('#verdict', 'All is well. Listening on eth0.');
   const visitor = await lan.client({ mac: VISITOR, hostname: 'visitors-laptop' });
   const ip = await visitor.lease();
-  await until('the visitor is in Nexudus', async () => (await text(VISITOR)).includes('In Nexudus'));
-  for (const words of ['visitors-laptop', 'Apple, Inc.', 'Unrecognised', ip])
-    expect(await text(VISITOR)).toContain(words);
+  for (const words of ['In Nexudus', 'visitors-laptop', 'Apple, Inc.', 'Unrecognised', ip])
+    await shows(rowOf(VISITOR), words);
   await deployment.received(VISITOR);
   await (await lan.client({ mac: MEMBER })).lease();
-  await until('the member is known', async () => /Recognised\s+Ana Ruiz/.test(await text(MEMBER)));
+  await shows(rowOf(MEMBER), /Recognised\s+Ana Ruiz/);
   expect(complaints).toEqual([]);
   await close();
   expect((await monitor.stop()).code).toBe(0);
 });
 
-test('on an address of the LAN, where browsers say less about who asks, one logs in and sees the same', {
-  timeout: 60_000,
-}, async () => {
+test('on an address of the LAN, where browsers say less about who asks, one logs in and sees the same', async ({
+  lan,
+  sensor,
+  deployment,
+  browser,
+}) => {
   await sensor.run('ip', ['address', 'add', '10.77.0.2/24', 'dev', 'eth0']);
   const monitor = await deployment.monitor({ STATUS_PORT: '9467', STATUS_HOST: '10.77.0.2', STATUS_TOKEN: TOKEN });
   const { page, complaints, close } = await browser.open('http://10.77.0.2:9467/');

@@ -1,8 +1,8 @@
 // MAC addresses and names are personal data: what logs may show of them, and that a device can be forgotten.
 import { Redis } from 'ioredis';
-import { afterEach, expect, test } from 'vitest';
-import { Deployment } from './deployment.js';
-import { Lan } from './lan.js';
+import { expect } from 'vitest';
+import { STATUS_PORT } from './deployment.js';
+import { lanTest as test } from './fixture.js';
 
 const PASSWORD = 's3cret & "quoted" pass';
 const STATUS_TOKEN = 'status-token-0123456789';
@@ -14,16 +14,6 @@ const SEED = {
   users: [{ Id: 1, FullName: 'Carla Coworker', Active: true, Devices: KNOWN }],
   coworkers: [{ Id: 11, UserId: 1, FullName: 'Carla Coworker', Active: true, Archived: false }],
 };
-
-let lan: Lan | undefined;
-let deployment: Deployment | undefined;
-
-afterEach(async () => {
-  await deployment?.stop();
-  await lan?.close();
-  lan = undefined;
-  deployment = undefined;
-});
 
 /** Every way in which an address may be written. */
 function notations(mac: string): string[] {
@@ -37,21 +27,17 @@ function notations(mac: string): string[] {
   ];
 }
 
-test.each(['trace', 'info'])(
+test.extend('seed', SEED).for(['trace', 'info'])(
   'at level %s the log shows no address, no person and no secret',
-  { timeout: 60_000 },
-  async (level) => {
-    lan = await Lan.create();
-    deployment = await Deployment.start(lan, await lan.sensor(), SEED);
-    const monitor = deployment.start({
+  async (level, { lan, deployment }) => {
+    const monitor = await deployment.monitor({
       NEXUDUS_PASSWORD: PASSWORD,
       STATUS_TOKEN,
-      STATUS_PORT: '9467',
+      STATUS_PORT,
       LOG_LEVEL: level,
       LOG_MACS: 'masked',
     });
-    await monitor.waitForLine(/directory read from Nexudus/);
-    const join = async (mac: string, hostname: string) => (await lan?.client({ mac, hostname }))?.lease();
+    const join = async (mac: string, hostname: string) => (await lan.client({ mac, hostname })).lease();
     await join(VISITOR, 'visitors-laptop');
     await join(KNOWN, 'carlas-laptop');
     await deployment.received(VISITOR);
@@ -82,19 +68,16 @@ test.each(['trace', 'info'])(
   },
 );
 
-test('LOG_MACS=full shows addresses in full, to debug', { timeout: 60_000 }, async () => {
-  lan = await Lan.create();
-  deployment = await Deployment.start(lan, await lan.sensor());
+test('LOG_MACS=full shows addresses in full, to debug', async ({ lan, deployment }) => {
   const monitor = await deployment.monitor({ LOG_MACS: 'full' });
   await (await lan.client({ mac: VISITOR })).lease();
   await monitor.waitForLine(new RegExp(`"mac":"${VISITOR}"`));
 });
 
-test('forget removes a device everywhere it is kept, also from the memory of the monitor that runs', {
-  timeout: 60_000,
-}, async () => {
-  lan = await Lan.create();
-  deployment = await Deployment.start(lan, await lan.sensor());
+test('forget removes a device everywhere it is kept, also from the memory of the monitor that runs', async ({
+  lan,
+  deployment,
+}) => {
   const { redis: server } = deployment;
   const monitor = await deployment.monitor();
   const redis = new Redis(server.socketPath);

@@ -14,7 +14,12 @@ import {
 } from '../../src/nexudus/client.js';
 import type { FailedCheckin } from '../../src/nexudus/failed-checkin.js';
 import { postFailedCheckin } from '../../src/nexudus/failed-checkin-records.js';
+import { until } from '../until.js';
 import { CERTIFICATE, KEY } from './self-signed.js';
+
+const HOUR_MS = 3_600_000;
+/** Longer than any test goes on. */
+const NEVER_MS = HOUR_MS;
 
 const PASSWORD = 'pä ss+w&rd=%41/"\\é';
 const AUTH = { kind: 'password', username: 'sensor+1@example.com', password: PASSWORD, totpSecret: null } as const;
@@ -25,7 +30,6 @@ const CHECKIN: FailedCheckin = {
   MacAddresses: '3C:22:FB:00:00:01',
   Description: 'Unrecognised device.',
 };
-const SHORT = { connectMs: 500, headersMs: 300, bodyMs: 300, totalMs: 5_000 };
 
 const cleanups: Array<() => unknown> = [];
 afterEach(async () => {
@@ -39,7 +43,7 @@ async function sandboxWith(options: SandboxOptions = {}): Promise<Sandbox> {
 }
 
 function clientFor(url: string, options: Partial<NexudusClientOptions> = {}): NexudusClient {
-  const client = createNexudusClient({ url, auth: AUTH, timeouts: SHORT, ...options });
+  const client = createNexudusClient({ url, auth: AUTH, ...options });
   cleanups.push(() => client.close());
   return client;
 }
@@ -73,6 +77,15 @@ async function loggedInClient(sandbox: Sandbox, options: Partial<NexudusClientOp
   const client = clientFor(sandbox.url, options);
   await readUsers(client);
   return client;
+}
+
+/** An access token, got without the client. */
+async function tokenOf(sandbox: Sandbox): Promise<string> {
+  const login = await fetch(`${sandbox.url}/api/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'password', username: AUTH.username, password: PASSWORD }),
+  });
+  return ((await login.json()) as { access_token: string }).access_token;
 }
 
 function readUsers(client: NexudusClient, signal?: AbortSignal): Promise<unknown> {
@@ -225,18 +238,6 @@ describe('every fault becomes a failure of its kind', () => {
       { kind: 'unexpected', mayHaveArrived: true },
       0,
     ],
-    [
-      'slow headers',
-      { kind: 'delay-headers', ms: 4_000 },
-      { kind: 'unavailable', mayHaveArrived: true, message: expect.stringContaining('no answer in time') },
-      1,
-    ],
-    [
-      'a slow body',
-      { kind: 'delay-body', ms: 4_000 },
-      { kind: 'unavailable', mayHaveArrived: true, message: expect.stringContaining('stopped half-way') },
-      1,
-    ],
     ['a reset before committing', { kind: 'reset' }, { kind: 'unavailable', mayHaveArrived: true }, 0],
     ['a reset after committing', { kind: 'reset', commit: true }, { kind: 'unavailable', mayHaveArrived: true }, 1],
   ];
@@ -251,6 +252,31 @@ describe('every fault becomes a failure of its kind', () => {
     expect(posts, 'a request is sent once').toHaveLength(1);
     await postFailedCheckin(client, CHECKIN);
     expect(sandbox.failedCheckins, 'the next request works').toHaveLength(committed + 1);
+  });
+
+  test.each([
+    ['headers that do not come', { kind: 'delay-headers', ms: NEVER_MS }, { headersMs: 300 }, 'no answer in time'],
+    ['a body that does not come', { kind: 'delay-body', ms: NEVER_MS }, { bodyMs: 300 }, 'stopped half-way'],
+  ] as const)('%s', async (_name, action, timeouts, why) => {
+    const sandbox = await sandboxWith();
+    const client = clientFor(sandbox.url, { timeouts });
+    // On a busy machine a request that nothing delays may be given up as well.
+    const works = () =>
+      readUsers(client).then(
+        () => true,
+        () => false,
+      );
+    await until('there is a token', works);
+    sandbox.fault({ method: 'POST', path: '/api/spaces/failedcheckins', action });
+    expect(await failureOf(postFailedCheckin(client, CHECKIN))).toMatchObject({
+      kind: 'unavailable',
+      mayHaveArrived: true,
+      message: expect.stringContaining(why),
+    });
+    await until('it has arrived', () => sandbox.failedCheckins.length === 1);
+    await until('the next request works', works);
+    const posts = sandbox.requests.filter(({ path }) => path === '/api/spaces/failedcheckins');
+    expect(posts, 'a request is sent once').toHaveLength(1);
   });
 
   test.each<[string, Fault['action'], object]>([
@@ -307,7 +333,8 @@ describe('connections that are not made', () => {
   });
 
   test('a host name that does not exist', async () => {
-    const failure = await failureOf(readUsers(clientFor('http://nexudus.invalid')));
+    // A label longer than DNS has room for: the resolver refuses it without asking the network, which might be slow or away.
+    const failure = await failureOf(readUsers(clientFor(`http://${'x'.repeat(64)}.invalid`)));
     expect(failure).toMatchObject(nothingArrived);
     expect(failure).toMatchObject({ message: expect.stringMatching(/ENOTFOUND|EAI_AGAIN/) });
   });
@@ -324,7 +351,7 @@ describe('connections that are not made', () => {
 
   test('a TLS handshake that never ends', async () => {
     const url = await rawServer(() => {});
-    const client = clientFor(url.replace('http:', 'https:'));
+    const client = clientFor(url.replace('http:', 'https:'), { timeouts: { connectMs: 500 } });
     expect(await failureOf(readUsers(client))).toMatchObject({
       ...nothingArrived,
       message: expect.stringContaining('connecting took too long'),
@@ -398,8 +425,7 @@ describe('answers that are hardly HTTP', () => {
         socket.on('close', () => clearInterval(drip));
       }),
     );
-    const timeouts = { ...SHORT, totalMs: 900 };
-    expect(await failureOf(readUsers(clientFor(url, { ...TOKEN, timeouts })))).toEqual({
+    expect(await failureOf(readUsers(clientFor(url, { ...TOKEN, timeouts: { totalMs: 900 } })))).toEqual({
       kind: 'unavailable',
       mayHaveArrived: true,
       isUnanswered: true,
@@ -469,10 +495,12 @@ describe('the token', () => {
   });
 
   test('of a few seconds is used, not fetched for ever', async () => {
-    const sandbox = await sandboxWith({ expiresIn: 1 });
-    const client = clientFor(sandbox.url);
-    await readUsers(client);
-    expect(tokenRequests(sandbox)).toBe(1);
+    const sandbox = await sandboxWith();
+    const body = { access_token: await tokenOf(sandbox), token_type: 'bearer', expires_in: 1 };
+    sandbox.fault({ path: '/api/token', action: { kind: 'answer', status: 200, body } });
+    const before = tokenRequests(sandbox);
+    await readUsers(clientFor(sandbox.url));
+    expect(tokenRequests(sandbox)).toBe(before + 1);
   });
 
   test('is got with the password again when the refresh token is refused', async () => {
@@ -538,12 +566,7 @@ describe('the token', () => {
 
   test('can be a fixed one, which is never exchanged', async () => {
     const sandbox = await sandboxWith();
-    const login = await fetch(`${sandbox.url}/api/token`, {
-      method: 'POST',
-      body: new URLSearchParams({ grant_type: 'password', username: AUTH.username, password: PASSWORD }),
-    });
-    const { access_token } = (await login.json()) as { access_token: string };
-    const client = clientFor(sandbox.url, { auth: { kind: 'token', accessToken: access_token } });
+    const client = clientFor(sandbox.url, { auth: { kind: 'token', accessToken: await tokenOf(sandbox) } });
     await readUsers(client);
     sandbox.revokeTokens();
     expect(await failureOf(readUsers(client))).toMatchObject({
@@ -577,7 +600,7 @@ describe('a signal', () => {
   test('breaks off a request that is under way, with its own reason', async () => {
     const sandbox = await sandboxWith();
     const client = await loggedInClient(sandbox);
-    sandbox.fault({ action: { kind: 'delay-headers', ms: 60_000 } });
+    sandbox.fault({ action: { kind: 'delay-headers', ms: NEVER_MS } });
     const controller = new AbortController();
     const pending = readUsers(client, controller.signal);
     await expect.poll(() => sandbox.requests.length).toBe(3);
@@ -588,7 +611,7 @@ describe('a signal', () => {
 
   test('stops waiting for a login that others go on waiting for', async () => {
     const sandbox = await sandboxWith();
-    const client = clientFor(sandbox.url, { timeouts: { ...SHORT, headersMs: 10_000 } });
+    const client = clientFor(sandbox.url);
     sandbox.fault({ path: '/api/token', action: { kind: 'delay-headers', ms: 300 } });
     const controller = new AbortController();
     const impatient = readUsers(client, controller.signal);
@@ -601,8 +624,8 @@ describe('a signal', () => {
 
   test('closing the client ends what is under way', async () => {
     const sandbox = await sandboxWith();
-    const client = await loggedInClient(sandbox, { timeouts: { headersMs: 60_000 } });
-    sandbox.fault({ action: { kind: 'delay-headers', ms: 60_000 } });
+    const client = await loggedInClient(sandbox);
+    sandbox.fault({ action: { kind: 'delay-headers', ms: NEVER_MS } });
     const pending = failureOf(postFailedCheckin(client, CHECKIN));
     await expect.poll(() => sandbox.requests.length).toBe(3);
     await client.close();
@@ -677,12 +700,12 @@ describe('the client', () => {
     const sandbox = await sandboxWith();
     const client = clientFor(sandbox.url);
     expect(client.clockSkewMs()).toBeNull();
-    sandbox.clockOffsetMs = -3_600_000;
+    sandbox.clockOffsetMs = -HOUR_MS;
     await readUsers(client);
-    expect(client.clockSkewMs()).toBeGreaterThan(3_590_000);
-    sandbox.clockOffsetMs = 3_600_000;
+    expect(client.clockSkewMs()).toBeGreaterThan(HOUR_MS / 2);
+    sandbox.clockOffsetMs = HOUR_MS;
     await readUsers(client);
-    expect(client.clockSkewMs()).toBeLessThan(-3_590_000);
+    expect(client.clockSkewMs()).toBeLessThan(-HOUR_MS / 2);
   });
 
   test('keeps a path in front of the API, and its connections for calls in a row', async () => {
@@ -698,8 +721,8 @@ describe('the client', () => {
     const client = clientFor(`${url}/proxy/nexudus/`, { auth: { kind: 'token', accessToken: 'fixed' } });
     for (let i = 0; i < 20; i++) await readUsers(client);
     expect(requests).toEqual(Array(20).fill('GET /proxy/nexudus/api/sys/users HTTP/1.1'));
-    // Undici may open a second one while the first is still being put away.
-    expect(connections).toBeLessThanOrEqual(2);
+    // One would do, but one that was idle for some seconds on a busy machine is not used again.
+    expect(connections).toBeLessThan(requests.length);
   });
 
   test.each([

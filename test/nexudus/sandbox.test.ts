@@ -289,12 +289,12 @@ describe('lists', () => {
 
 describe('throttling', () => {
   test('answers 409 with Retry-After and plain text over the limit, and 200 below it', async () => {
-    await start({ limits: [{ max: 2, perMs: 60_000 }] });
+    await start({ limits: [{ max: 2, perMs: 3_600_000 }] });
     const headers = await bearer();
     expect((await get('/api/sys/users', headers)).status).toBe(200);
     const throttled = await get('/api/sys/users', headers);
     expect(throttled.status).toBe(409);
-    expect(Number(throttled.headers.get('retry-after'))).toBeGreaterThan(50);
+    expect(Number(throttled.headers.get('retry-after'))).toBeGreaterThan(60);
     expect(throttled.text).toBe('You must wait before accessing this url again.');
   });
 
@@ -393,7 +393,7 @@ describe('faults', () => {
     await start();
     sandbox.clockOffsetMs = 3_600_000;
     const { headers } = await get('/api/sys/users');
-    expect(Date.parse(headers.get('date') ?? '') - Date.now()).toBeGreaterThan(3_590_000);
-    expect(Date.parse(sandbox.users.add().UpdatedOn) - Date.now()).toBeGreaterThan(3_590_000);
+    expect(Date.parse(headers.get('date') ?? '') - Date.now()).toBeGreaterThan(1_800_000);
+    expect(Date.parse(sandbox.users.add().UpdatedOn) - Date.now()).toBeGreaterThan(1_800_000);
   });
 });

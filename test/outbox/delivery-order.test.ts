@@ -8,7 +8,7 @@ import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import { freePort, type RedisServer, startRedis } from '../redis-server.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { emptyDirectory, LOGIN, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 let server: RedisServer;

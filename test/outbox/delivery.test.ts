@@ -11,7 +11,7 @@ import type { Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import type { Report } from '../../src/outbox/report.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { emptyDirectory, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 let server: RedisServer;

@@ -11,7 +11,7 @@ import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Deliver, Deliverer, Outbox, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { emptyDirectory, LOGIN, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 const SPACING_MS = 1;

@@ -8,7 +8,7 @@ import { reportOfFormerEntry } from '../../src/outbox/former-entry.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { emptyDirectory, LOGIN, PATIENCE, rulesOf } from './trial-reports.js';
 
 const START_MS = 1_790_000_000_123;

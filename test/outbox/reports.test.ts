@@ -12,7 +12,7 @@ import { Listeners } from '../../src/pipeline/listeners.js';
 import { runPipeline } from '../../src/pipeline/pipeline.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import { ARP, arp, ethernet } from '../decode/frames.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 import { emptyDirectory, LOGIN, rulesOf } from './trial-reports.js';
 
 const START = Date.parse('2026-03-02T09:00:00Z');

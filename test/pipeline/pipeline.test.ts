@@ -12,7 +12,7 @@ import { FloodGuard } from '../../src/visits/flood-guard.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from '../../src/visits/register/visit-register.js';
 import { HandFedSource } from '../hand-fed-source.js';
-import { until } from '../run-process.js';
+import { until } from '../until.js';
 
 const MINUTE = 60_000;
 const GAP = 15 * MINUTE;

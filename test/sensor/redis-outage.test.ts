@@ -3,8 +3,8 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
-import { until } from '../run-process.js';
 import { TrialSensor } from '../trial-sensor.js';
+import { until } from '../until.js';
 
 const macOf = (device: number) => `3c:22:fb:00:00:${device.toString(16).padStart(2, '0')}`;
 const upper = (devices: readonly number[]) => devices.map((device) => macOf(device).toUpperCase());

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import { PATIENCE_MS } from '../until.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 const ARGS = [
@@ -39,12 +40,13 @@ export class TestBrowser {
       executablePath = join(directory, 'chromium');
       await writeFile(executablePath, `#!/bin/sh\nexec ip netns exec ${netns} ${CHROMIUM} "$@"\n`, { mode: 0o755 });
     }
-    return new TestBrowser(await chromium.launch({ executablePath, args: ARGS }), directory);
+    return new TestBrowser(await chromium.launch({ executablePath, args: ARGS, timeout: PATIENCE_MS }), directory);
   }
 
   /** Opens `url` in a window of its own: no cookies of others. */
   async open(url: string, options: BrowserContextOptions = {}): Promise<OpenedPage> {
     const context = await this.browser.newContext({ locale: 'en-GB', ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const complaints: string[] = [];
     const { origin } = new URL(url);

@@ -2,9 +2,10 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../redis-server.js';
-import { until } from '../../run-process.js';
 import { type TrialOptions, TrialSensor } from '../../trial-sensor.js';
+import { until } from '../../until.js';
 import { type OpenedPage, seriousViolations, TestBrowser, textOf } from '../browser.js';
+import { zoneAtNoon } from '../noon.js';
 
 const TOKEN = 'a-token-of-this-test';
 const CHECKINS = '/api/spaces/failedcheckins';
@@ -41,15 +42,11 @@ async function open(options: TrialOptions = {}, window: Parameters<TestBrowser['
 }
 
 const rowOf = (page: Page, mac: string) => page.locator(`tr[data-mac="${mac}"]`);
-const shows = (place: Locator, words: string | RegExp, timeoutMs?: number) =>
-  until(
-    `the page shows ${words}`,
-    async () => {
-      const text = await textOf(place);
-      return typeof words === 'string' ? text.includes(words) : words.test(text);
-    },
-    timeoutMs,
-  );
+const shows = (place: Locator, words: string | RegExp) =>
+  until(`the page shows ${words}`, async () => {
+    const text = await textOf(place);
+    return typeof words === 'string' ? text.includes(words) : words.test(text);
+  });
 /** What makes the page wider than its window. */
 const tooWide = (page: Page) =>
   page.evaluate(`document.documentElement.scrollWidth > innerWidth
@@ -66,7 +63,7 @@ test('an empty space has words for it', async () => {
 });
 
 test('a device that arrives appears, is decided and reported, is seen again, and leaves, all without a reload', async () => {
-  const page = await open({ known: { [knownMac(1)]: 'Ana Ruiz' } });
+  const page = await open({ known: { [knownMac(1)]: 'Ana Ruiz' }, timeZone: zoneAtNoon() });
   await shows(page.locator('#nobody'), 'Nobody is here.');
   trial.show({ mac: unknownMac(1), ip: '10.0.0.21', hostname: 'anns-laptop', vlan: 30 });
   const row = rowOf(page, unknownMac(1));
@@ -87,7 +84,9 @@ test('a device that arrives appears, is decided and reported, is seen again, and
   await shows(page.locator('[data-show="all"]'), /^2\s+here now$/);
   await shows(page.locator('[data-show="unrecognised"]'), /^1\s+unrecognised$/);
   await shows(page.locator('#arrivals-words'), '2 arrivals, 1 of them unrecognised.');
-  expect(await page.locator('#arrivals-table tr:last-child td').allInnerTexts()).toEqual(['1', '1']);
+  // Both in this hour, unless the clock has just struck.
+  const cells = await page.locator('#arrivals-table td').allInnerTexts();
+  for (const column of [0, 1]) expect(cells.filter((cell, at) => at % 2 === column && cell === '1')).toHaveLength(1);
   trial.allLeave();
   await until('it is gone', async () => (await row.count()) === 0);
 });
@@ -120,7 +119,7 @@ test('a refused check-in is told with its reason; the retry button sends it once
   expect(trial.sandbox.failedCheckins).toHaveLength(1);
 });
 
-test('the page says that the connection is lost, and comes back by itself', { timeout: 60_000 }, async () => {
+test('the page says that the connection is lost, and comes back by itself', async () => {
   const page = await open();
   trial.show({ mac: unknownMac(1) });
   await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
@@ -132,7 +131,7 @@ test('the page says that the connection is lost, and comes back by itself', { ti
   await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
   trial.show({ mac: unknownMac(2) });
   await opened.page.context().setOffline(false);
-  await shows(page.locator('#link'), 'Live', 30_000);
+  await shows(page.locator('#link'), 'Live');
   await shows(page.locator('#verdict'), 'All is well.');
   await shows(rowOf(page, unknownMac(2)), 'In Nexudus');
 });
@@ -328,16 +327,14 @@ test.each(['light', 'dark'] as const)(
   },
 );
 
-test('five thousand devices stay smooth: few rows are made, and a sort or a search touches only those', {
-  timeout: 60_000,
-}, async () => {
+test('five thousand devices stay smooth: few rows are made, and a sort or a search touches only those', async () => {
   const known = Object.fromEntries(Array.from({ length: 4_600 }, (_, n) => [knownMac(n), `Coworker ${n}`]));
   const page = await open({ known });
   const ip = (n: number) => `10.0.${n >> 8}.${n & 0xff}`;
   for (let n = 0; n < 4_600; n++) trial.show({ mac: knownMac(n), ip: ip(n), hostname: `host-${n}` });
   for (let n = 0; n < 400; n++) trial.show({ mac: unknownMac(n), ip: ip(n + 5_000) });
-  await shows(page.locator('[data-show="all"]'), /^5,000\s/, 30_000);
-  await shows(page.locator('[data-show="recognised"]'), /^4,600\s/, 30_000);
+  await shows(page.locator('[data-show="all"]'), /^5,000\s/);
+  await shows(page.locator('[data-show="recognised"]'), /^4,600\s/);
   await shows(page.locator('#devices-words'), '5,000 devices; the first 100 are shown.');
   expect(await page.locator('#rows tr').count()).toBe(100);
   // Time until the frame after it is drawn; and for how long everything else had to wait.

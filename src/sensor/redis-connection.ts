@@ -1,6 +1,6 @@
 // Connections to Redis, and one log line when it goes and one when it is back.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { Logger } from './log.js';
 
 const LONGEST_RECONNECT_MS = 2_000;
@@ -27,29 +27,15 @@ const isWrongDatabase = (error: Error) => /DB index is out of range/i.test(error
 /** `sensing` refuses commands while Redis is away, so that callers know; `delivering` waits for it, as BullMQ needs. */
 export type RedisUse = 'sensing' | 'delivering';
 
-/** Where a `unix:` URL leads, which ioredis does not know; null for the URLs that it does. */
-function placeOf(url: string): RedisOptions | null {
-  const { protocol, pathname, searchParams } = new URL(url);
-  if (protocol !== 'unix:') return null;
-  const db = searchParams.get('db');
-  const username = searchParams.get('username');
-  const password = searchParams.get('password');
-  return {
-    path: decodeURIComponent(pathname),
-    ...(db === null ? {} : { db: Number(db) }),
-    ...(username === null ? {} : { username }),
-    ...(password === null ? {} : { password }),
-  };
-}
-
-function open(url: string, options: RedisOptions): Redis {
-  const place = placeOf(url);
-  return place === null ? new Redis(url, options) : new Redis({ ...place, ...options });
+/** Where a `unix:` URL leads, as ioredis takes it: the path, and what follows `?` as options. Other URLs it takes as they are. */
+function placeOf(url: string): string {
+  const { protocol, pathname, search } = new URL(url);
+  return protocol === 'unix:' ? decodeURIComponent(pathname) + search : url;
 }
 
 /** Opens a connection that reconnects for ever. Never throws; `log` hears of the connection's loss and return, once each. */
 export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
-  const redis = open(url, {
+  const redis = new Redis(placeOf(url), {
     maxRetriesPerRequest: null,
     enableOfflineQueue: use === 'delivering',
     retryStrategy: (times) => Math.min(LONGEST_RECONNECT_MS, times * 100),
@@ -88,7 +74,7 @@ export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
  * @throws Error in words for people when Redis cannot be reached
  */
 export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = open(url, {
+  const redis = new Redis(placeOf(url), {
     lazyConnect: true,
     maxRetriesPerRequest: null,
     retryStrategy: () => null,

@@ -1,5 +1,6 @@
 // Environment in, Config out: secrets may come from files, and every problem is named at once.
 import { readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import type { z } from 'zod';
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Login } from '../nexudus/token.js';
@@ -96,6 +97,13 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
   if (needs.nexudus && values.NEXUDUS_BUSINESS_ID === undefined) {
     problems.push('NEXUDUS_BUSINESS_ID: must be set: the number of the location in Nexudus');
   }
+  const nexudusUrl = URL.parse(valid('NEXUDUS_URL') ?? '');
+  if (nexudusUrl?.protocol === 'http:' && !isLoopback(nexudusUrl.hostname) && valid('NEXUDUS_ALLOW_HTTP') === false) {
+    problems.push(
+      `NEXUDUS_URL: must be https:// unless it is on this machine: over http:// the password can be ` +
+        'read on the way (NEXUDUS_ALLOW_HTTP=true allows it, for trials)',
+    );
+  }
   const [gap, settle, retention] = [valid('VISIT_GAP'), valid('SETTLE_TIME'), valid('RETENTION')];
   if (gap !== undefined && settle !== undefined && settle >= gap) {
     problems.push(`SETTLE_TIME: must be shorter than VISIT_GAP (${formatDuration(gap)})`);
@@ -163,5 +171,6 @@ function loginOf(env: z.infer<typeof ENVIRONMENT>): Login | null {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  const address = host.replace(/^\[|\]$/g, '');
+  return address === 'localhost' || address === '::1' || (isIPv4(address) && address.startsWith('127.'));
 }

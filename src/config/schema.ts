@@ -6,6 +6,7 @@ import {
   formatDuration,
   hasLogin,
   hasReadableLogin,
+  hasSocketPath,
   headerText,
   isTimeZone,
   list,
@@ -36,6 +37,9 @@ export const ENVIRONMENT = z.object({
     })
     .default('https://spaces.nexudus.com')
     .describe('The Nexudus API, or a sandbox, test server or proxy'),
+  NEXUDUS_ALLOW_HTTP: flag('false').describe(
+    'Allow http:// in NEXUDUS_URL to other machines: the password and the check-ins can then be read on the way',
+  ),
   NEXUDUS_USERNAME: text().optional().describe('E-mail of an administrator account made for the monitor'),
   NEXUDUS_PASSWORD: text().optional().describe('Its password'),
   NEXUDUS_TOTP_SECRET: z
@@ -65,8 +69,11 @@ export const ENVIRONMENT = z.object({
   LEARN_EQUIPMENT: flag('true').describe(
     'Learn routers and DHCP servers from what they send; false: only the default gateway',
   ),
-  REDIS_URL: url(['redis:', 'rediss:'], 'redis://127.0.0.1:6379/0')
+  REDIS_URL: url(['redis:', 'rediss:', 'unix:'], 'redis://127.0.0.1:6379/0 or unix:///run/redis/redis.sock')
     .refine(hasReadableLogin, { message: 'must have % in user name and password written as %25' })
+    .refine(hasSocketPath, {
+      message: 'must have, after unix://, a path and at most ?db=NUMBER&username=NAME&password=PASSWORD',
+    })
     .optional()
     .describe('Keeps visits and the outbox over restarts and between sensors; without it they live in memory'),
   VISIT_GAP: duration('45m', 1_000, MAX_TIMER_MS).describe(

@@ -9,7 +9,7 @@ const READY_WITHIN_MS = 5_000;
 
 /** What ioredis and Redis say, and what it means to whoever set REDIS_URL. */
 const MEANINGS: readonly [said: RegExp, meaning: string][] = [
-  [/^NOAUTH/, 'it wants a password: REDIS_URL=redis://:PASSWORD@HOST'],
+  [/^NOAUTH/, 'it wants a password: REDIS_URL=redis://:PASSWORD@HOST or unix:///PATH?password=PASSWORD'],
   [/^WRONGPASS|invalid password/i, 'it refuses the user name or password in REDIS_URL'],
   [/DB index is out of range/i, 'it has no database of the number that REDIS_URL ends in'],
   [/enableOfflineQueue/, 'there is no connection'],
@@ -27,9 +27,15 @@ const isWrongDatabase = (error: Error) => /DB index is out of range/i.test(error
 /** `sensing` refuses commands while Redis is away, so that callers know; `delivering` waits for it, as BullMQ needs. */
 export type RedisUse = 'sensing' | 'delivering';
 
+/** Where a `unix:` URL leads, as ioredis takes it: the path, and what follows `?` as options. Other URLs it takes as they are. */
+function placeOf(url: string): string {
+  const { protocol, pathname, search } = new URL(url);
+  return protocol === 'unix:' ? decodeURIComponent(pathname) + search : url;
+}
+
 /** Opens a connection that reconnects for ever. Never throws; `log` hears of the connection's loss and return, once each. */
 export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
-  const redis = new Redis(url, {
+  const redis = new Redis(placeOf(url), {
     maxRetriesPerRequest: null,
     enableOfflineQueue: use === 'delivering',
     retryStrategy: (times) => Math.min(LONGEST_RECONNECT_MS, times * 100),
@@ -68,7 +74,7 @@ export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
  * @throws Error in words for people when Redis cannot be reached
  */
 export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url, {
+  const redis = new Redis(placeOf(url), {
     lazyConnect: true,
     maxRetriesPerRequest: null,
     retryStrategy: () => null,

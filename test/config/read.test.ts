@@ -147,6 +147,39 @@ test.each([
   expect(problemsOf({ ...GOOD, [name]: value })).toEqual([]);
 });
 
+test.each(['http://spaces.nexudus.com', 'http://10.0.0.5:8480', 'http://127.evil.example', 'http://localhost.example'])(
+  'the password is not sent to %s without encryption, unless NEXUDUS_ALLOW_HTTP says so',
+  (url) => {
+    expect(problemsOf({ ...GOOD, NEXUDUS_URL: url })).toEqual([
+      expect.stringMatching(/^NEXUDUS_URL: must be https:.*NEXUDUS_ALLOW_HTTP=true/),
+    ]);
+    expect(problemsOf({ ...GOOD, NEXUDUS_URL: url, NEXUDUS_ALLOW_HTTP: 'true' })).toEqual([]);
+  },
+);
+
+test.each([
+  'http://127.0.0.1:8480',
+  'http://127.9.8.7',
+  'http://localhost:8480',
+  'http://[::1]:8480',
+  'https://10.0.0.5',
+])('NEXUDUS_URL may be %s', (url) => expect(problemsOf({ ...GOOD, NEXUDUS_URL: url })).toEqual([]));
+
+test.each([
+  ['unix:///run/redis/redis.sock', true],
+  ['unix:///run/redis/redis.sock?db=1&username=monitor&password=a%26b', true],
+  ['unix://', false],
+  ['unix:///', false],
+  ['unix://host/run/redis.sock', false],
+  ['unix:///run/redis.sock?db=one', false],
+  ['unix:///run/redis.sock?pasword=hunter2', false],
+  ['unix:///run/%zz', false],
+])('REDIS_URL %s: %s', (url, isRight) => {
+  const problems = problemsOf({ ...GOOD, REDIS_URL: url });
+  expect(problems).toEqual(isRight ? [] : [expect.stringMatching(/^REDIS_URL: must /)]);
+  expect(problems.join()).not.toContain('hunter2');
+});
+
 test('what goes into an HTTP header is printable ASCII', () => {
   const login = { NEXUDUS_BUSINESS_ID: '77', NEXUDUS_ACCESS_TOKEN: 'hunter2\nX: y' };
   const problems = problemsOf({ ...login, NEXUDUS_CLIENT_ID: 'Büro' });

@@ -10,6 +10,10 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { readConfig } from '../../src/config/read.js';
 import { SECRETS, VARIABLES } from '../../src/config/schema.js';
+import { withRedis } from '../../src/sensor/redis-connection.js';
+import { freePort } from '../redis-server.js';
+import { RunningProcess, run } from '../run-process.js';
+import { until } from '../until.js';
 
 const docker = new URL('../../docker/', import.meta.url).pathname;
 const COMPOSE_FILES = ['compose.yaml', 'compose.demo.yaml'];
@@ -28,6 +32,7 @@ const service = z.looseObject({
   environment: z.record(z.string(), z.string()).default({}),
   secrets: z.array(z.string()).default([]),
 });
+const healthcheck = z.looseObject({ test: z.array(z.string()) });
 const composeFile = z.looseObject({ services: z.record(z.string(), service) });
 
 function read(name: string): string {
@@ -87,7 +92,9 @@ test.each(COMPOSE_FILES)(
     for (const { environment } of services) {
       expect(Object.keys(environment).filter((variable) => !known.has(variable))).toEqual([]);
     }
-    if (name === 'compose.yaml') expect(services[0]?.environment).not.toHaveProperty('NEXUDUS_PASSWORD');
+    if (name === 'compose.yaml') {
+      for (const secret of SECRETS) expect(services[0]?.environment).not.toHaveProperty(secret);
+    }
   },
 );
 
@@ -110,11 +117,71 @@ test('the monitor in compose.yaml has the host network and one capability, and e
 test('Redis in compose.yaml keeps an append-only file, evicts nothing, and listens on loopback alone', () => {
   const { redis } = servicesOf('compose.yaml');
   const command = redis?.command.join(' ');
-  expect(command).toContain('--bind 127.0.0.1 --');
+  expect(command).toContain('redis-server - --bind 127.0.0.1 --');
   expect(command).toContain('--appendonly yes');
   expect(command).toContain('--maxmemory-policy noeviction');
   expect(redis).toMatchObject({ network_mode: 'host', volumes: ['redis-data:/data'], cap_drop: ['ALL'] });
   expect(redis).toHaveProperty('healthcheck');
+});
+
+/** Starts Redis with the command of compose.yaml, on a free port and with this as the secret. */
+function composedRedis(directory: string, url: string, port: number): RunningProcess {
+  const secret = join(directory, 'redis_url');
+  writeFileSync(secret, `${url}\n`);
+  const [shell = '', ...rest] = servicesOf('compose.yaml').redis?.command ?? [];
+  const here = rest.map((argument) =>
+    argument.replaceAll('$$', '$').replaceAll('/run/secrets/redis_url', secret).replaceAll('6379', `${port}`),
+  );
+  return new RunningProcess(shell, here, { cwd: directory });
+}
+
+test("compose.yaml's Redis asks for the password in the secret, which the monitor's REDIS_URL_FILE has; no argument shows it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nwm-compose-'));
+  const port = await freePort();
+  const url = `redis://:0123456789abcdef@127.0.0.1:${port}/0`;
+  const redis = composedRedis(directory, url, port);
+  try {
+    const { redisUrl } = readConfig({ REDIS_URL_FILE: join(directory, 'redis_url') }, { nexudus: false });
+    const pong = () => withRedis(redisUrl ?? '', (connection) => connection.ping());
+    await until('Redis answers', () =>
+      pong().then(
+        (answer) => answer === 'PONG',
+        () => false,
+      ),
+    );
+    await expect(withRedis(`redis://127.0.0.1:${port}`, (connection) => connection.ping())).rejects.toThrow(
+      /it wants a password/,
+    );
+    expect(await run('ps', ['-eo', 'args'])).not.toContain('0123456789abcdef');
+    // The health check asks with the same password.
+    const [, check = ''] = healthcheck.parse(servicesOf('compose.yaml').redis?.healthcheck).test;
+    const asked = check
+      .replaceAll('$$', '$')
+      .replaceAll('/run/secrets/redis_url', join(directory, 'redis_url'))
+      .replace('redis-cli', `redis-cli -p ${port}`);
+    expect(await run('sh', ['-c', asked])).toContain('PONG');
+  } finally {
+    await redis.stop();
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test.each([
+  'redis://127.0.0.1:PORT/0',
+  'redis://:@127.0.0.1:PORT/0',
+  'redis://:a b@127.0.0.1:PORT/0',
+  'redis://:pass@10.0.0.1:PORT/0',
+])("compose.yaml's Redis does not start with the secret %s", async (text) => {
+  const directory = mkdtempSync(join(tmpdir(), 'nwm-compose-'));
+  const port = await freePort();
+  const redis = composedRedis(directory, text.replace('PORT', `${port}`), port);
+  try {
+    await redis.waitForLine(/secrets\/redis_url must be redis:\/\/:PASSWORD@127\.0\.0\.1/);
+    expect((await redis.exit()).code).toBe(1);
+  } finally {
+    await redis.stop();
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test('docker/.env.example, filled in and with every line switched on, is a valid configuration together with compose.yaml', () => {
@@ -133,10 +200,13 @@ test('docker/.env.example, filled in and with every line switched on, is a valid
   try {
     const password = join(directory, 'nexudus_password');
     writeFileSync(password, 'the password\n');
-    const environment = { ...settings, ...monitor?.environment, NEXUDUS_PASSWORD_FILE: password };
+    const redisUrl = join(directory, 'redis_url');
+    writeFileSync(redisUrl, 'redis://:0123456789abcdef@127.0.0.1:6379/0\n');
+    const secrets = { NEXUDUS_PASSWORD_FILE: password, REDIS_URL_FILE: redisUrl };
+    const environment = { ...settings, ...monitor?.environment, ...secrets };
     const config = readConfig(environment, { nexudus: true });
     expect(config.login).toMatchObject({ kind: 'password', password: 'the password' });
-    expect(config.redisUrl).toBe('redis://127.0.0.1:6379/0');
+    expect(config.redisUrl).toBe('redis://:0123456789abcdef@127.0.0.1:6379/0');
   } finally {
     rmSync(directory, { recursive: true });
   }

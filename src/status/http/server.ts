@@ -2,6 +2,7 @@
 import { type AddressInfo, isIP, isIPv6 } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { Access } from './access.js';
+import { limitConnections } from './connection-limit.js';
 import { isCrossSite } from './cross-site.js';
 
 /** Adds routes. Each needs authorisation unless its `config` says `{ open: true }`. */
@@ -55,7 +56,7 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
     forceCloseConnections: true,
     return503OnClosing: false,
   });
-  server.server.maxConnections = MOST_CONNECTIONS;
+  limitConnections(server, MOST_CONNECTIONS);
   // Other sites may send text/plain without asking the browser first.
   server.removeContentTypeParser('text/plain');
   const access = new Access(token);

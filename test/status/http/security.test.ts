@@ -1,5 +1,5 @@
 // Who gets in, and what the status server does with those who should not.
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Access } from '../../../src/status/http/access.js';
 import { TrialSensor } from '../../trial-sensor.js';
@@ -277,6 +277,43 @@ test('there are never more than two hundred connections', async () => {
       () => false,
     ),
   );
+});
+
+test('connections that are held open without a request shut nobody out, and what is being answered goes on', async () => {
+  await startTrial();
+  const { port } = new URL(trial.url);
+  const stop = new AbortController();
+  const stream = await fetch(`${trial.url}/api/events`, { signal: stop.signal });
+  const reader = stream.body?.getReader();
+  let connected = 0;
+  // Half of them say nothing; the others began a request, or have sent half a body.
+  const beginnings = [
+    '',
+    '',
+    'GET / HTTP/1.1\r\nX-Slow: ',
+    'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nt',
+  ];
+  const sockets = Array.from({ length: 260 }, (_, index) =>
+    connect(Number(port), '127.0.0.1', () => connected++)
+      .on('error', () => {})
+      .on('connect', function (this: Socket) {
+        this.write(beginnings[index % beginnings.length] ?? '');
+      }),
+  );
+  try {
+    await until('all have connected', () => connected === 260);
+    for (let times = 0; times < 3; times++) expect((await ask(`${trial.url}/healthz`)).code).toBe(200);
+    // The events of before all of this, and those of after it.
+    trial.show({ mac: '3c:22:fb:00:00:99' });
+    let text = '';
+    await until('the stream has the new device', async () => {
+      text += Buffer.from((await reader?.read())?.value ?? []).toString();
+      return text.includes('3c:22:fb:00:00:99');
+    });
+  } finally {
+    stop.abort();
+    for (const socket of sockets) socket.destroy();
+  }
 });
 
 test('there are never more than sixteen event streams; one that closes makes room', async () => {

@@ -119,6 +119,7 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     'files',
     'frames',
     'sightings',
+    'keepAlives',
     'malformed',
     'malformedBy',
     'visits',

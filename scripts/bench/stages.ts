@@ -72,6 +72,7 @@ const report = {
   ipv4: 0x0a000101,
   ipv6: null,
   via: ['arp', 'dhcp'],
+  likelyOwner: null,
   inactive: null,
 } as const;
 

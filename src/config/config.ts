@@ -35,6 +35,7 @@ export interface Config {
   readonly dryRun: boolean;
   readonly reportAgainAfterMs: number;
   readonly reportInactive: boolean;
+  readonly hintOwners: boolean;
   readonly silenceAlarmMs: number;
   readonly retentionMs: number;
   readonly statusHost: string;

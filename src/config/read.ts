@@ -149,6 +149,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     dryRun: env.DRY_RUN,
     reportAgainAfterMs: Math.min(env.REPORT_AGAIN_AFTER, env.RETENTION),
     reportInactive: env.REPORT_INACTIVE,
+    hintOwners: env.HINT_OWNERS,
     silenceAlarmMs: env.SILENCE_ALARM,
     retentionMs: env.RETENTION,
     statusHost: env.STATUS_HOST,

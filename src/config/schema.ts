@@ -97,6 +97,9 @@ export const ENVIRONMENT = z.object({
     'Least time between two reports of one device; 0s reports every visit. The default is RETENTION where that is shorter',
   ),
   REPORT_INACTIVE: flag('false').describe('Also report registered devices of inactive or archived coworkers'),
+  HINT_OWNERS: flag('false').describe(
+    'Also tell Nexudus whose device it most likely is, when a private address has changed (personal data)',
+  ),
   SILENCE_ALARM: duration('15m', 0, MAX_TIMER_MS).describe(
     'No frame for this long while the link is up is an alarm; 0s turns it off',
   ),

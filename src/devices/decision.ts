@@ -13,15 +13,23 @@ export interface Decision {
   readonly kind: DecisionKind;
   /** One sentence for people. Holds no MAC. */
   readonly reason: string;
-  /** What may help staff to find the owner; null when there is nothing. May hold names and MACs, so never for logs. */
-  readonly hint: string | null;
+  /** What may help staff to find the owner; null when there is nothing. Holds names and MACs, so it is never for logs. */
+  readonly hint: Hint | null;
   readonly owner: Owner | null;
+}
+
+/** The device is most likely one that is known, with a new address. */
+export interface Hint {
+  /** As the end of a sentence. */
+  readonly text: string;
+  /** Who registered the address that it had before; null when nobody did. */
+  readonly likelyOwner: string | null;
 }
 
 export interface DecisionInput {
   readonly mac: MacAddress;
   readonly hostname: string | null;
-  /** A device that was here already with the same identity. */
+  /** A device that showed the same identity and fell silent when this one came. */
   readonly kin?: { readonly mac: MacAddress; readonly by: string } | null;
 }
 
@@ -84,10 +92,11 @@ function decideByRole(device: DecisionInput, rules: DecisionRules, least: RoleSt
 }
 
 /** A phone that made itself a new private address is still the same person's phone. */
-function kinshipOf({ mac, by }: { mac: MacAddress; by: string }, directory: DirectoryView): string {
+function kinshipOf({ mac, by }: { mac: MacAddress; by: string }, directory: DirectoryView): Hint {
   const owner = directory.lookup(mac);
   const whose = owner === null ? '' : `, registered by ${owner.name}`;
-  return `it shows the same ${by} as ${formatMac(mac)}, which is here too${whose}`;
+  const text = `it shows the same ${by} as ${formatMac(mac)}, which was here until it came${whose}`;
+  return { text, likelyOwner: owner?.name ?? null };
 }
 
 function decideOwned(owner: Owner, reportInactive: boolean): Decision {

@@ -46,6 +46,8 @@ export interface CheckinFacts {
   /** Only shown when there is no IPv4 address. */
   readonly ipv6: string | null;
   readonly via: readonly Protocol[];
+  /** Whose device it most likely is, with a new address; null when nothing tells, and without HINT_OWNERS. */
+  readonly likelyOwner: string | null;
   /** Set when the device is registered, but by somebody who may not be here (REPORT_INACTIVE). */
   readonly inactive: InactiveOwner | null;
 }
@@ -88,7 +90,7 @@ function description(facts: CheckinFacts): string {
 }
 
 function sentence(facts: CheckinFacts, hostname: string | null): string {
-  const { mac, kind, ipv4, ipv6, via, inactive } = facts;
+  const { mac, kind, ipv4, ipv6, via, likelyOwner, inactive } = facts;
   const vendor = vendorOf(mac);
   const isInVendor = kind !== null && vendor?.toLowerCase().startsWith(kind.toLowerCase()) === true;
   const ip = ipv4 === 0 ? ipv6 : formatIpv4(ipv4);
@@ -101,6 +103,7 @@ function sentence(facts: CheckinFacts, hostname: string | null): string {
     hostname === null ? null : `hostname ${hostname}`,
     ip === null ? null : `IP ${oneLine(ip, 45)}`,
     via.length === 0 ? null : `seen by ${listed(via.map((protocol) => PROTOCOL_NAMES[protocol]))}`,
+    likelyOwner === null ? null : `perhaps the new address of a device of ${oneLine(likelyOwner, 40)}`,
   ];
   return `${who}: ${told.filter((fact) => fact !== null).join(', ')}.`;
 }

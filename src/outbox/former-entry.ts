@@ -38,6 +38,7 @@ export function reportOfFormerEntry(data: unknown): Report | null {
     ipv4,
     ipv6: ipv4 === 0 ? (/, IP ([0-9a-f:.]+)[,.]/.exec(checkin.Description)?.[1] ?? null) : null,
     via: protocolsIn(checkin.Description),
+    likelyOwner: null,
     inactive: inactiveOwnerIn(checkin),
     sent,
   };

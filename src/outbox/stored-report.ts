@@ -16,6 +16,7 @@ const REPORT = z.object({
   ipv4: z.number().int().nonnegative(),
   ipv6: z.string().nullable(),
   via: z.array(z.enum(PROTOCOLS)),
+  likelyOwner: z.string().nullable(),
   inactive: z
     .object({ coworkerId: z.number().int(), name: z.string(), status: z.enum(['inactive', 'archived']) })
     .nullable(),

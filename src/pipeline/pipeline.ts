@@ -27,6 +27,7 @@ export interface PipelineSettings {
   readonly keepAlives: boolean;
   readonly ignore: IgnoreRules;
   readonly reportInactive: boolean;
+  readonly hintOwners: boolean;
   readonly timeZone: string | null;
 }
 

@@ -26,15 +26,27 @@ export interface ReportedFacts {
   readonly ipv4: number;
   readonly ipv6: string | null;
   readonly via: Report['via'];
+  readonly likelyOwner: string | null;
   readonly inactive: InactiveOwner | null;
 }
 
-export function reportedFacts(visit: Visit, startMs: number, decision: Decision): ReportedFacts {
+/** `hintOwners`: whether the report may say whose device it most likely is (HINT_OWNERS). */
+export function reportedFacts(visit: Visit, startMs: number, decision: Decision, hintOwners: boolean): ReportedFacts {
   const { hostname, ipv4s, ipv6s, via } = visit;
   const ipv4 = ipv4s.at(-1) ?? 0;
   // A link-local address leads nobody to the device.
   const ipv6 = ipv4 === 0 ? (ipv6s.findLast((ip) => !ip.startsWith('fe80')) ?? null) : null;
-  return { startMs, kind: kindOfVisit(visit), hostname, ipv4, ipv6, via, inactive: inactiveOwner(decision) };
+  const likelyOwner = hintOwners ? (decision.hint?.likelyOwner ?? null) : null;
+  return {
+    startMs,
+    kind: kindOfVisit(visit),
+    hostname,
+    ipv4,
+    ipv6,
+    via,
+    likelyOwner,
+    inactive: inactiveOwner(decision),
+  };
 }
 
 /** `sent`: the report may be in Nexudus already. */
@@ -45,7 +57,7 @@ export function reportOf(
   sent: boolean,
 ): Report {
   const { businessId, timeZone } = settings;
-  const { startMs, kind, hostname, ipv4, ipv6, via, inactive } = facts;
+  const { startMs, kind, hostname, ipv4, ipv6, via, likelyOwner, inactive } = facts;
   const localStart = timeZone === null ? null : wallTime(startMs, timeZone);
   return {
     id: visitId(businessId, mac, startMs),
@@ -58,6 +70,7 @@ export function reportOf(
     ipv4,
     ipv6,
     via,
+    likelyOwner,
     inactive,
     sent,
   };

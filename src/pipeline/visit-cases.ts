@@ -29,6 +29,7 @@ export interface CaseSettings {
   readonly businessId: number;
   readonly timeZone: string | null;
   readonly reportAgainAfterMs: number;
+  readonly hintOwners: boolean;
 }
 
 export interface CaseEdges {
@@ -249,7 +250,8 @@ export class VisitCases {
       if (isNew) listeners.emit('onDecision', visitCase);
       return;
     }
-    visitCase.reported = settlement === 'reported' ? reportedFacts(visit, registered.startMs, decision) : null;
+    visitCase.reported =
+      settlement === 'reported' ? reportedFacts(visit, registered.startMs, decision, this.settings.hintOwners) : null;
     return after(this.enqueue(visitCase, false), () =>
       after(register.settleVisit(visit.mac, registered.startMs, settlement), () => {
         visitCase.settlement = settlement;

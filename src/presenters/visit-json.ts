@@ -53,7 +53,7 @@ export function visitJson(record: VisitRecord): VisitJson {
     vlan: visit.vlan,
     decision: decision?.kind ?? 'pending',
     reason:
-      [decision?.reason ?? 'not decided yet', decision?.hint ?? null].filter((part) => part !== null).join('; ') +
+      [decision?.reason ?? 'not decided yet', decision?.hint?.text ?? null].filter((part) => part !== null).join('; ') +
       spaced,
     coworker: owner === null ? null : { id: owner.kind === 'coworker' ? owner.id : null, name: owner.name },
     failedCheckin: report === null ? null : failedCheckinBody(report),

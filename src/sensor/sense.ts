@@ -57,6 +57,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
       keepAlives: config.keepAlives,
       ignore,
       reportInactive,
+      hintOwners: config.hintOwners,
       timeZone: config.timeZone,
     },
     {

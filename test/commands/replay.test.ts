@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { pcapBytes, START_MS } from '../capture/pcap-bytes.js';
 import { ACK, ARP, arp, ascii, DISCOVER, dhcpFrame, ethernet, option, REQUEST } from '../decode/frames.js';
@@ -170,10 +171,17 @@ test('a phone with a new private address is tied to its earlier one in the reaso
       decision: 'unrecognised',
       reason:
         'nobody registered this private (randomised) address; ' +
-        'it shows the same host name as 7e:3b:91:04:d2:58, which is here too, registered by Anna Keller',
+        'it shows the same host name as 7e:3b:91:04:d2:58, which was here until it came, registered by Anna Keller',
     },
     { visits: 2 },
   ]);
+  const description = (printed: string) =>
+    z.object({ failedCheckin: z.object({ Description: z.string() }) }).parse(lines(printed)[1]);
+  expect(description(stdout).failedCheckin.Description).not.toContain('Anna Keller');
+  const hinted = await cli(['replay', '--json', '--known', known, capture], { HINT_OWNERS: 'true' });
+  expect(description(hinted.stdout).failedCheckin.Description).toMatch(
+    /, perhaps the new address of a device of Anna Keller\.$/,
+  );
 });
 
 test('the DHCP server and the router it announces are never visitors', async () => {

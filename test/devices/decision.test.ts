@@ -39,13 +39,16 @@ test('a device that nobody registered is unrecognised, and a private address is 
 
 test('a private address that shares its identity with a device that is here is said to, with the owner of that device', () => {
   const kin = { mac: 0x3c22fb000001, by: 'DHCP client id' };
-  expect(decide({ ...phone, kin }, rules()).hint).toBe(
-    'it shows the same DHCP client id as 3c:22:fb:00:00:01, which is here too',
+  expect(decide({ ...phone, kin }, rules()).hint?.text).toBe(
+    'it shows the same DHCP client id as 3c:22:fb:00:00:01, which was here until it came',
   );
   const directory = new Directory();
   directory.register(10, { kind: 'staff', userId: 10, name: 'Stan' }, [kin.mac]);
   directory.loaded = true;
-  expect(decide({ ...phone, kin }, rules({ directory })).hint).toMatch(/, registered by Stan$/);
+  expect(decide({ ...phone, kin }, rules({ directory })).hint).toEqual({
+    text: expect.stringMatching(/, registered by Stan$/),
+    likelyOwner: 'Stan',
+  });
   // A burnt-in address is its owner's for good: sharing a name says nothing.
   expect(decide({ ...phone, mac: 0x3c22fb000002, kin }, rules()).hint).toBeNull();
 });

@@ -79,7 +79,7 @@ test('two monitors on two interfaces of one LAN, sharing one Redis, report each 
 });
 
 test('a device that returns after the gap is a new visit, and is reported again', async ({ lan, deployment }) => {
-  const monitor = await deployment.monitor({ VISIT_GAP: '3s' });
+  const monitor = await deployment.monitor({ VISIT_GAP: '3s', REPORT_AGAIN_AFTER: '0s' });
   const laptop = await lan.client({ mac: LAPTOP });
   await laptop.lease();
   await deployment.received(LAPTOP);

@@ -18,6 +18,7 @@ const FACTS: CheckinFacts = {
   ipv4: 0xc0a80117,
   ipv6: null,
   via: ['dhcp', 'arp'],
+  likelyOwner: null,
   inactive: null,
 };
 const PRIVATE_MAC = 0xda0000000001;
@@ -59,6 +60,13 @@ describe('the body', () => {
     );
     expect(failedCheckinBody({ ...FACTS, kind: 'Mac' }).Description).toMatch(
       /^Unrecognised device: Mac, Apple, Inc\., /,
+    );
+  });
+
+  test('says whose device it may be, last of all', () => {
+    const phone = { ...FACTS, mac: PRIVATE_MAC, hostname: null, ipv4: 0, likelyOwner: 'Anna Keller' };
+    expect(failedCheckinBody(phone).Description).toBe(
+      'Unrecognised device: private (randomised) address, seen by DHCP and ARP, perhaps the new address of a device of Anna Keller.',
     );
   });
 
@@ -120,6 +128,7 @@ describe('the body', () => {
       hostname: fc.option(text),
       ipv4: fc.nat(),
       ipv6: fc.option(text),
+      likelyOwner: fc.option(text),
       via: fc.uniqueArray(fc.constantFrom(...PROTOCOLS)),
       inactive,
     });

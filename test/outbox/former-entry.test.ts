@@ -106,6 +106,7 @@ test('every fact is read back out of the body', () => {
     ipv4: 0x0a140076,
     ipv6: null,
     via: ['dhcp', 'ndp', 'arp'],
+    likelyOwner: null,
     inactive: null,
     sent: false,
   });

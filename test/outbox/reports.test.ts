@@ -67,7 +67,15 @@ async function run(frames: readonly { mac: string; atMs: number }[], options: Op
   const rules = { ...rulesOf(directory), reportInactive };
   const outbox = new MemoryOutbox({ spacingMs: 1 });
   const monitor = runPipeline(
-    { ...rules, gapMs: 15 * MINUTE, settleMs: 3_000, reportAgainAfterMs, keepAlives: false, timeZone: 'Europe/Madrid' },
+    {
+      ...rules,
+      gapMs: 15 * MINUTE,
+      settleMs: 3_000,
+      reportAgainAfterMs,
+      keepAlives: false,
+      hintOwners: false,
+      timeZone: 'Europe/Madrid',
+    },
     {
       ...rules,
       source: new Recorded(frames),

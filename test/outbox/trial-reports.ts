@@ -34,6 +34,7 @@ export function reportFor(number: number): Report {
     ipv4: 0,
     ipv6: null,
     via: ['arp'],
+    likelyOwner: null,
     inactive: null,
     sent: false,
   };

@@ -74,6 +74,7 @@ function trial(settings: Partial<PipelineSettings> = {}) {
       keepAlives: true,
       ignore: NO_IGNORE_RULES,
       reportInactive: false,
+      hintOwners: false,
       timeZone: null,
       ...settings,
     },

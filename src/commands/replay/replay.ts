@@ -115,6 +115,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
       keepAlives: config.keepAlives,
       ignore: rules.ignore,
       reportInactive: rules.reportInactive,
+      hintOwners: config.hintOwners,
       timeZone: config.timeZone,
     },
     {

@@ -41,7 +41,7 @@ export class Story implements PipelineListener {
     if (visit.mac !== this.mac || decision === null) return;
     const start = startMs === null ? '' : ` (visit of ${clock(startMs)})`;
     this.tell(this.latestMs, `  -> decision: ${decision.kind}, ${decision.reason}${start}`);
-    if (decision.hint !== null) this.tell(this.latestMs, `     ${decision.hint}`);
+    if (decision.hint !== null) this.tell(this.latestMs, `     ${decision.hint.text}`);
     if (settlement === 'spaced')
       this.tell(this.latestMs, '     reported a short while ago (REPORT_AGAIN_AFTER): not reported again');
   }

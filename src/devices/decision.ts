@@ -5,6 +5,7 @@ import { isRandomised, vendorOf } from '../addresses/vendor.js';
 import type { DirectoryView, Owner } from './directory/directory.js';
 import type { Equipment } from './equipment.js';
 import { type IgnoreRules, ignoredBecause } from './ignore-rules.js';
+import type { Label, LabelKind, LabelView } from './labels.js';
 
 /** `pending`: no directory has ever been loaded, so nobody can be called unrecognised yet. */
 export type DecisionKind = 'ignored' | 'recognised' | 'unrecognised' | 'pending';
@@ -16,6 +17,8 @@ export interface Decision {
   /** What may help staff to find the owner; null when there is nothing. May hold names and MACs, so never for logs. */
   readonly hint: string | null;
   readonly owner: Owner | null;
+  /** There when a label decided. */
+  readonly label?: LabelKind;
 }
 
 export interface DecisionInput {
@@ -33,6 +36,8 @@ export interface DecisionRules {
   readonly directory: DirectoryView;
   /** Whether a device of an inactive or archived coworker counts as unrecognised (REPORT_INACTIVE). */
   readonly reportInactive: boolean;
+  /** Left out where nobody can label a device: in a replay. */
+  readonly labels?: LabelView;
 }
 
 // Nearly all decisions are one of these two.
@@ -47,6 +52,9 @@ const NOBODYS_PRIVATE: Decision = { ...NOBODYS, reason: 'nobody registered this 
 /** Decides about one device. Pure: the same facts and directory give the same decision. */
 export function decide(device: DecisionInput, rules: DecisionRules): Decision {
   const { mac, hostname, ipv4 } = device;
+  // A person has looked at this very device: that comes before all rules, and needs no directory.
+  const label = rules.labels?.of(mac) ?? null;
+  if (label !== null) return decideLabelled(label);
   const role = rules.equipment.roleOf(mac, ipv4);
   if (role !== null) return { kind: 'ignored', reason: `this is ${role}`, hint: null, owner: null };
   const ignored = ignoredBecause(rules.ignore, { mac, vendor: vendorOf(mac), hostname });
@@ -70,6 +78,19 @@ function kinshipOf({ mac, by }: { mac: MacAddress; by: string }, directory: Dire
   const owner = directory.lookup(mac);
   const whose = owner === null ? '' : `, registered by ${owner.name}`;
   return `it shows the same ${by} as ${formatMac(mac)}, which is here too${whose}`;
+}
+
+function decideLabelled({ kind, name }: Label): Decision {
+  switch (kind) {
+    case 'equipment': {
+      const reason = `labelled as equipment${name === null ? '' : ` (${name})`}`;
+      return { kind: 'ignored', reason, hint: null, owner: null, label: kind };
+    }
+    case 'known': {
+      const owner: Owner | null = name === null ? null : { kind: 'local', name };
+      return { kind: 'recognised', reason: `labelled as ${name ?? 'known'}`, hint: null, owner, label: kind };
+    }
+  }
 }
 
 function decideOwned(owner: Owner, reportInactive: boolean): Decision {

@@ -2,6 +2,8 @@
 import { type DecisionRules, decide } from '../devices/decision.js';
 import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
+import type { LabelStore } from '../devices/label-store.js';
+import type { Label } from '../devices/labels.js';
 import type { NexudusClient } from '../nexudus/client.js';
 import { findFailedCheckin, postFailedCheckin } from '../nexudus/failed-checkin-records.js';
 import { readPlan } from '../nexudus/plan.js';
@@ -15,13 +17,25 @@ const NO_EQUIPMENT = new Equipment();
 export function nexudusDelivery(
   client: NexudusClient,
   rules: DecisionRules & { readonly businessId: number },
-  more: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> = {},
+  {
+    labelStore,
+    ...more
+  }: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> & {
+    /** Asked itself: what this sensor knows of the labels can be older than one that was just set, and is of its own business alone. */
+    readonly labelStore?: Pick<LabelStore, 'labelOf'>;
+  } = {},
 ): Deliver {
-  function recheck(report: Report): Recheck {
-    const { mac, hostname, ipv4 } = report;
+  async function recheck(report: Report): Promise<Recheck> {
+    const { mac, hostname, ipv4, businessId } = report;
+    let label: Label | null = null;
+    try {
+      label = (await labelStore?.labelOf(businessId, mac)) ?? null;
+    } catch {
+      return { kind: 'wait', reason: 'the labels cannot be read (Redis)' };
+    }
     const decision = decide(
       { mac, hostname, ipv4 },
-      report.businessId === rules.businessId ? rules : foreignRules(report),
+      { ...(businessId === rules.businessId ? rules : foreignRules(report)), labels: { of: () => label } },
     );
     switch (decision.kind) {
       case 'unrecognised':

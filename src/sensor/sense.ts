@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory/directory.js';
 import { Equipment } from '../devices/equipment.js';
+import type { LabelView } from '../devices/labels.js';
 import type { Listeners } from '../pipeline/listeners.js';
 import { type Pipeline, runPipeline } from '../pipeline/pipeline.js';
 import { FloodGuard } from '../visits/flood-guard.js';
@@ -17,6 +18,7 @@ export interface SensingParts {
   readonly source: WatchedSource | null;
   readonly store: Store;
   readonly directory: Directory;
+  readonly labels: LabelView;
   readonly listeners: Listeners;
   readonly sensorLog: SensorLog;
 }
@@ -31,7 +33,7 @@ export interface Sensing {
 
 /** Starts to listen. If capturing is not permitted, the pipeline's `finished` rejects. */
 export function startSensing(config: Config, parts: SensingParts): Sensing {
-  const { store, directory, listeners, sensorLog } = parts;
+  const { store, directory, labels, listeners, sensorLog } = parts;
   const businessId = config.businessId ?? 0;
   const equipment = new Equipment(ownMacs());
   const route = defaultRoute();
@@ -54,12 +56,13 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
       time: { kind: 'live', steadyMs: () => performance.now(), guard },
       directory,
       equipment,
+      labels,
       register: store.register,
       outbox: config.dryRun ? { enqueue: (report) => sensorLog.onDryRun(report) } : store.outbox,
       listeners,
     },
   );
-  return { pipeline, source, guard, rules: { businessId, ignore, reportInactive, directory, equipment } };
+  return { pipeline, source, guard, rules: { businessId, ignore, reportInactive, directory, equipment, labels } };
 }
 
 function watchInterfaces(

@@ -1,8 +1,10 @@
 // A whole sensor: store, sensing, delivery, status page. Commands, tests and benchmarks start this very composition. It reads no
 // environment and ends no process: settings and edges come in as arguments.
+import type { MacAddress } from '../addresses/mac-address.js';
 import type { WatchedSource } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
 import { Directory, type DirectoryView } from '../devices/directory/directory.js';
+import { Labels } from '../devices/labels.js';
 import type { Pace } from '../nexudus/known-devices.js';
 import { OutboxWatch } from '../outbox/outbox-watch.js';
 import { Listeners, type PipelineListener } from '../pipeline/listeners.js';
@@ -69,15 +71,25 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
   const remembered = metrics === null ? [] : [metrics, arrivals, reports];
   const listeners = new Listeners(sensorLog, ...remembered, ...(edges.listeners ?? []));
 
+  const labels = new Labels();
+  let onLabelsChanged = (_macs: ReadonlySet<MacAddress>) => {};
+  const labelStore = await store.openLabels((all) => {
+    const changed = labels.replace(all);
+    if (changed.size > 0) sensorLog.onLabels(changed, labels);
+    onLabelsChanged(changed);
+  });
+
   const sensing = startSensing(config, {
     interfaces,
     source: edges.source ?? null,
     store,
     directory,
+    labels,
     listeners,
     sensorLog,
   });
   const { pipeline, guard, source } = sensing;
+  onLabelsChanged = (macs) => pipeline.redecide(macs);
   const stop = () => pipeline.stop();
   edges.stop?.addEventListener('abort', stop);
   if (edges.stop?.aborted) stop();
@@ -99,6 +111,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
       interfaces,
       store,
       directory,
+      labelStore,
       rules: sensing.rules,
       listeners,
       observer: {
@@ -123,6 +136,10 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
       arrivals,
       reports,
       directory,
+      labels,
+      labelStore,
+      onLabelAsked: (mac, kind, from) => sensorLog.onLabelAsked(mac, kind, from),
+      ignoreMacs: config.ignore.macs.map(({ written }) => written),
       directoryRefreshMs: config.directoryRefreshMs,
       sync,
       nexudus: sync === null ? null : nexudus,

@@ -3,13 +3,14 @@ import type { Redis } from 'ioredis';
 import { formatMac, type MacAddress, macDigits } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
+import { labelsEverywhere } from '../devices/label-store.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { countWords } from '../presenters/count-words.js';
 import { tellToForget } from '../sensor/forget-channel.js';
 import { withRedis } from '../sensor/redis-connection.js';
 
 /** Answers 0, or 1 when a check-in of the device is being delivered at this moment. @throws ConfigError */
-export async function forget(mac: MacAddress): Promise<number> {
+export async function forget(mac: MacAddress, options: { readonly labels: boolean }): Promise<number> {
   const { redisUrl, retentionMs } = readConfig(process.env, { nexudus: false });
   if (redisUrl === null) {
     throw new ConfigError([
@@ -22,9 +23,11 @@ export async function forget(mac: MacAddress): Promise<number> {
     const visits = await forgetVisits(redis, mac);
     const outbox = new RedisOutbox(redis, { retentionMs });
     const entries = await outbox.forget(mac).finally(() => outbox.close());
+    const labels = await labelsEverywhere(redis, mac, { remove: options.labels });
     process.stdout.write(
       `${formatMac(mac)}: ${countWords(monitors, 'running monitor')} told, ` +
         `visits of ${countWords(visits, 'location')} and ${countWords(entries.removed, 'check-in')} removed.\n` +
+        labelWords(labels, options.labels) +
         'Failed check-ins that were posted, and the registration if there is one, are in Nexudus: remove them there.\n',
     );
     if (entries.busy === 0) return 0;
@@ -45,4 +48,10 @@ async function forgetVisits(redis: Redis, mac: MacAddress): Promise<number> {
     for (const key of keys) removed += await redis.del(key);
   } while (cursor !== '0');
   return removed;
+}
+
+function labelWords(labels: number, isRemoved: boolean): string {
+  if (labels === 0) return '';
+  if (isRemoved) return `Its label was removed at ${countWords(labels, 'location')}.\n`;
+  return `It keeps its label at ${countWords(labels, 'location')}: --labels removes that as well.\n`;
 }

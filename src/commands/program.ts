@@ -1,9 +1,11 @@
 // The commands and their options, for commander; and what an error becomes on the way out: one clear message and an exit code.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { type MacAddress, parseMac } from '../addresses/mac-address.js';
+import { isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { loadDotEnv } from '../config/dot-env.js';
 import type { DecisionKind } from '../devices/decision.js';
+import { LABEL_KINDS, LABEL_NAME_RULE, type LabelKind, labelName } from '../devices/labels.js';
+import type { LabelRequest } from './label.js';
 
 /** Exit codes: 0 done, 1 something failed, 2 wrong usage or configuration. */
 const FAILED = 1;
@@ -110,8 +112,26 @@ export async function run(argv: readonly string[], version: string): Promise<num
     .command('forget')
     .description('remove a device everywhere it is kept outside Nexudus')
     .argument('<mac>', 'its MAC address', macOf)
-    .action(async (mac: MacAddress) => {
-      exitCode = await (await import('./forget.js')).forget(mac);
+    .option('--labels', 'also remove its label', false)
+    .action(async (mac: MacAddress, options: { labels: boolean }) => {
+      exitCode = await (await import('./forget.js')).forget(mac, options);
+    });
+
+  program
+    .command('label')
+    .description('say once and for all what a device is, so that it is not reported; without a MAC: list the labels')
+    .argument('[mac]', 'MAC address of the device', deviceMacOf)
+    .addOption(
+      new Option('--as <kind>', "equipment: never report it; known: it is somebody's")
+        .choices(LABEL_KINDS)
+        .conflicts('remove'),
+    )
+    .addOption(new Option('--name <text>', 'whose it is, or what it is').argParser(labelNameOf).conflicts('remove'))
+    .option('--remove', 'remove the label', false)
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (mac: MacAddress | undefined, options: LabelFlags) => {
+      const label = await import('./label.js');
+      exitCode = await label.label(labelRequest(mac, options), options);
     });
 
   program
@@ -173,6 +193,37 @@ function macOf(text: string): MacAddress {
   const mac = parseMac(text);
   if (mac === null) throw new InvalidArgumentError('Write a MAC address such as 3c:22:fb:00:00:01.');
   return mac;
+}
+
+function deviceMacOf(text: string): MacAddress {
+  const mac = macOf(text);
+  if (!isDeviceMac(mac))
+    throw new InvalidArgumentError('This is no address of one device, but zero, broadcast or multicast.');
+  return mac;
+}
+
+interface LabelFlags {
+  readonly as?: LabelKind;
+  readonly name?: string;
+  readonly remove: boolean;
+  readonly json: boolean;
+}
+
+/** @throws ConfigError for options that make no sense together */
+function labelRequest(mac: MacAddress | undefined, { as: kind, name, remove }: LabelFlags): LabelRequest {
+  if (mac === undefined) {
+    if (kind === undefined && name === undefined && !remove) return { kind: 'list' };
+    throw new ConfigError(['label: give the MAC address of the device']);
+  }
+  if (remove) return { kind: 'remove', mac };
+  if (kind === undefined) throw new ConfigError(['label: give --as equipment, --as known, or --remove']);
+  return { kind: 'set', mac, as: kind, name: name ?? null };
+}
+
+function labelNameOf(text: string): string {
+  const name = labelName(text);
+  if (name === null) throw new InvalidArgumentError(`${LABEL_NAME_RULE[0]?.toUpperCase()}${LABEL_NAME_RULE.slice(1)}.`);
+  return name;
 }
 
 function collect(value: string, earlier: string[]): string[] {

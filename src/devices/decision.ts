@@ -5,6 +5,7 @@ import { isRandomised, vendorOf } from '../addresses/vendor.js';
 import type { DirectoryView, Owner } from './directory/directory.js';
 import type { Equipment, RoleStanding } from './equipment.js';
 import { type IgnoreRules, ignoredBecause } from './ignore-rules.js';
+import type { Label, LabelKind, LabelView } from './labels.js';
 
 /** `pending`: no directory has ever been loaded, so nobody can be called unrecognised yet. */
 export type DecisionKind = 'ignored' | 'recognised' | 'unrecognised' | 'pending';
@@ -16,6 +17,8 @@ export interface Decision {
   /** What may help staff to find the owner; null when there is nothing. Holds names and MACs, so it is never for logs. */
   readonly hint: Hint | null;
   readonly owner: Owner | null;
+  /** There when a label decided. */
+  readonly label?: LabelKind;
 }
 
 /** The device is most likely one that is known, with a new address. */
@@ -39,6 +42,8 @@ export interface DecisionRules {
   readonly directory: DirectoryView;
   /** Whether a device of an inactive or archived coworker counts as unrecognised (REPORT_INACTIVE). */
   readonly reportInactive: boolean;
+  /** Left out where nobody can label a device: in a replay. */
+  readonly labels?: LabelView;
 }
 
 // Nearly all decisions are one of these two.
@@ -72,6 +77,9 @@ const RANKS: Readonly<Record<RoleStanding, number>> = { announced: 0, proven: 1,
 
 function decideByRole(device: DecisionInput, rules: DecisionRules, least: RoleStanding): Decision {
   const { mac, hostname } = device;
+  // A person has looked at this very device: that comes before all rules, and needs no directory.
+  const label = rules.labels?.of(mac) ?? null;
+  if (label !== null) return decideLabelled(label);
   const role = rules.equipment.roleOf(mac);
   if (role !== null && RANKS[role.standing] >= RANKS[least])
     return { kind: 'ignored', reason: `this is ${role.description}`, hint: null, owner: null };
@@ -97,6 +105,19 @@ function kinshipOf({ mac, by }: { mac: MacAddress; by: string }, directory: Dire
   const whose = owner === null ? '' : `, registered by ${owner.name}`;
   const text = `it shows the same ${by} as ${formatMac(mac)}, which was here until it came${whose}`;
   return { text, likelyOwner: owner?.name ?? null };
+}
+
+function decideLabelled({ kind, name }: Label): Decision {
+  switch (kind) {
+    case 'equipment': {
+      const reason = `labelled as equipment${name === null ? '' : ` (${name})`}`;
+      return { kind: 'ignored', reason, hint: null, owner: null, label: kind };
+    }
+    case 'known': {
+      const owner: Owner | null = name === null ? null : { kind: 'local', name };
+      return { kind: 'recognised', reason: `labelled as ${name ?? 'known'}`, hint: null, owner, label: kind };
+    }
+  }
 }
 
 function decideOwned(owner: Owner, reportInactive: boolean): Decision {

@@ -3,6 +3,7 @@
 import { NexudusError, type NexudusFailure } from '../nexudus/client.js';
 import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
 import type { Plan } from '../nexudus/plan.js';
+import type { Awaitable } from '../visits/register/visit-register.js';
 import type { ClaimPost } from './daily-limit.js';
 import type { Deliver, Outcome } from './outbox.js';
 import type { Report } from './report.js';
@@ -48,8 +49,8 @@ export interface DeliveryEdges {
   find(checkin: FailedCheckin): Promise<number | null>;
   /** Brings the directory up to date before a report that has waited is posted; never rejects. */
   freshen?(): Promise<void>;
-  /** Asks the directory again: report it still, do not, or wait because there is no directory to ask. */
-  recheck(report: Report): Recheck;
+  /** Asks the directory and the labels again: report it still, do not, or wait because there is nothing to ask. */
+  recheck(report: Report): Awaitable<Recheck>;
   /** The plan and teams of an inactive coworker: read only when a report about one is posted. */
   readPlan(coworkerId: number): Promise<Plan>;
   /** Takes one post out of the day's number. */
@@ -138,6 +139,11 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
 
   async function post(report: Report, markSent: (sent: boolean) => Promise<void>): Promise<Outcome> {
     const checkin = await bodyOf(report);
+    // The search and the reading of the plan took their time.
+    if (report.sent || report.inactive !== null) {
+      const recheck = await edges.recheck(report);
+      if (recheck.kind === 'not-needed') return recheck;
+    }
     const claim = edges.claimPost === undefined ? null : await edges.claimPost();
     if (claim !== null && !claim.isGranted) {
       return {
@@ -168,7 +174,7 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
 
   return async (report, markSent, addedMs) => {
     if (Date.now() - addedMs > WAITED_LONG_MS) await edges.freshen?.();
-    const recheck = edges.recheck(report);
+    const recheck = await edges.recheck(report);
     if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
     if (recheck.kind === 'not-needed' && !report.sent) return recheck;
     try {

@@ -8,6 +8,7 @@ import {
   type OutboxItem,
   type Outcome,
   putBackMs,
+  type Restored,
 } from './outbox.js';
 import type { Report } from './report.js';
 
@@ -40,6 +41,8 @@ export class MemoryOutbox implements Outbox {
   private readonly entries = new Map<string, Waiting>();
   private readonly failed = new Map<string, Waiting>();
   private readonly done = new Set<string>();
+  /** Those of them that were not needed. */
+  private readonly withdrawn = new Map<string, Waiting>();
   private wake: (() => void) | null = null;
   private activeId: string | null = null;
   private pausedUntilMs = 0;
@@ -50,6 +53,17 @@ export class MemoryOutbox implements Outbox {
     if (this.entries.has(report.id) || this.failed.has(report.id) || this.done.has(report.id)) return;
     this.entries.set(report.id, { report, addedMs: Date.now(), tries: 0, notBeforeMs: 0, reason: null });
     this.wake?.();
+  }
+
+  restore(id: string): Restored {
+    if (this.activeId === id) return 'busy';
+    const item = this.withdrawn.get(id);
+    if (item === undefined) return 'none';
+    this.withdrawn.delete(id);
+    this.done.delete(id);
+    this.entries.set(id, item);
+    this.wake?.();
+    return 'restored';
   }
 
   /** Starts to deliver. `onOutcome` hears of every try. */
@@ -95,9 +109,14 @@ export class MemoryOutbox implements Outbox {
   private apply(item: Waiting, outcome: Outcome): void {
     const { id } = item.report;
     switch (outcome.kind) {
+      case 'not-needed':
+        this.withdrawn.set(id, item);
+        dropOldest(this.withdrawn, MOST_FAILED);
+        this.entries.delete(id);
+        this.remember(id);
+        break;
       case 'posted':
       case 'found':
-      case 'not-needed':
         this.entries.delete(id);
         this.remember(id);
         break;

@@ -2,6 +2,8 @@
 import { type DecisionRules, decideAgain } from '../devices/decision.js';
 import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
+import type { LabelStore } from '../devices/label-store.js';
+import type { Label } from '../devices/labels.js';
 import type { NexudusClient } from '../nexudus/client.js';
 import { findFailedCheckin, postFailedCheckin } from '../nexudus/failed-checkin-records.js';
 import { readPlan } from '../nexudus/plan.js';
@@ -15,12 +17,24 @@ const NO_EQUIPMENT = new Equipment();
 export function nexudusDelivery(
   client: NexudusClient,
   rules: DecisionRules & { readonly businessId: number },
-  more: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> = {},
+  {
+    labelStore,
+    ...more
+  }: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> & {
+    /** Asked itself: what this sensor knows of the labels can be older than one that was just set, and is of its own business alone. */
+    readonly labelStore?: Pick<LabelStore, 'labelOf'>;
+  } = {},
 ): Deliver {
-  function recheck(report: Report): Recheck {
-    const { mac, hostname } = report;
-    const ours = report.businessId === rules.businessId;
-    const decision = decideAgain({ mac, hostname }, ours ? rules : foreignRules(report), 'sure');
+  async function recheck(report: Report): Promise<Recheck> {
+    const { mac, hostname, businessId } = report;
+    let label: Label | null = null;
+    try {
+      label = (await labelStore?.labelOf(businessId, mac)) ?? null;
+    } catch {
+      return { kind: 'wait', reason: 'the labels cannot be read (Redis)' };
+    }
+    const theirRules = businessId === rules.businessId ? rules : foreignRules(report);
+    const decision = decideAgain({ mac, hostname }, { ...theirRules, labels: { of: () => label } }, 'sure');
     switch (decision.kind) {
       case 'unrecognised':
         return { kind: 'report' };

@@ -22,9 +22,17 @@ export interface OutboxItem {
   readonly report: Report;
 }
 
+/**
+ * `restored`: a report that was withdrawn waits again. `busy`: it is being delivered, so nobody can tell yet whether it is withdrawn.
+ * `none`: there is nothing to restore.
+ */
+export type Restored = 'restored' | 'busy' | 'none';
+
 export interface Outbox {
   /** Resolves when the report is kept safely. Rejects when the store cannot be reached. */
   enqueue(report: Report): Awaitable<void>;
+  /** Lets a report that delivery found not needed wait again: the device is nobody's after all. */
+  restore(id: string): Awaitable<Restored>;
   counts(): Promise<OutboxCounts>;
   /** When the oldest report that is not failed was added, ms since the epoch; null when there is none. */
   oldestMs(): Promise<number | null>;

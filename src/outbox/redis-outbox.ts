@@ -12,6 +12,7 @@ import {
   type OutboxItem,
   type Outcome,
   putBackMs,
+  type Restored,
 } from './outbox.js';
 import type { Report } from './report.js';
 import { parseReport } from './stored-report.js';
@@ -66,6 +67,20 @@ export class RedisOutbox implements Outbox {
 
   async enqueue(report: Report): Promise<void> {
     await this.queue.add('failed-checkin', report, { jobId: report.id });
+  }
+
+  /** Moves the finished job back in one step, so of two sensors that do so at once only one succeeds, and none loses it. */
+  async restore(id: string): Promise<Restored> {
+    const state = await this.queue.getJobState(id);
+    if (state === 'active') return 'busy';
+    const job = state === 'completed' ? await this.queue.getJob(id) : undefined;
+    if (job === undefined || !isNotNeeded(job.returnvalue)) return 'none';
+    try {
+      await job.retry('completed');
+    } catch (error) {
+      if ((await this.queue.getJobState(id)) === 'completed') throw error;
+    }
+    return 'restored';
   }
 
   async counts(): Promise<OutboxCounts> {
@@ -251,6 +266,10 @@ async function conclude(job: Job<Report>, outcome: Outcome, outbox: RedisOutbox)
     case 'refused':
       throw new UnrecoverableError(outcome.reason);
   }
+}
+
+function isNotNeeded(outcome: unknown): boolean {
+  return typeof outcome === 'object' && outcome !== null && 'kind' in outcome && outcome.kind === 'not-needed';
 }
 
 /** The connection is watched, and its loss logged, by whoever made it. */

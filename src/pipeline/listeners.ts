@@ -1,6 +1,7 @@
 // Those who want to hear what the sensor does: log, metrics, status page, output of a replay. Every event reaches every listener.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Sighting } from '../decode/sighting.js';
+import type { Decision } from '../devices/decision.js';
 import type { Outcome } from '../outbox/outbox.js';
 import type { Report } from '../outbox/report.js';
 import type { FloodGuard } from '../visits/flood-guard.js';
@@ -19,6 +20,8 @@ export interface PipelineListener {
   /** A visit has news for the register: its burst went quiet, it showed a new fact, or its device is still here. */
   onNews?(visit: Visit): void;
   onDecision?(record: VisitRecord): void;
+  /** A label was set, changed or removed, and the decision about an open visit with it. `before` is what was decided until now. */
+  onDecidedAnew?(record: VisitRecord, before: Decision): void;
   onEnded?(record: VisitRecord): void;
   /** The register or the outbox failed. The visit will be tried again. */
   onTrouble?(error: unknown): void;
@@ -39,6 +42,7 @@ const EVENTS: Readonly<Record<PipelineEvent, true>> = {
   onHeldBack: true,
   onNews: true,
   onDecision: true,
+  onDecidedAnew: true,
   onEnded: true,
   onTrouble: true,
   onGivenUp: true,

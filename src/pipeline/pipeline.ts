@@ -5,7 +5,7 @@ import type { FrameSource } from '../capture/frame-source.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
 import type { Equipment } from '../devices/equipment.js';
 import type { IgnoreRules } from '../devices/ignore-rules.js';
-import type { Outbox } from '../outbox/outbox.js';
+import type { LabelView } from '../devices/labels.js';
 import type { VisitRegister } from '../visits/register/visit-register.js';
 import type { Visit } from '../visits/visit.js';
 import { VisitTracker } from '../visits/visit-tracker.js';
@@ -13,7 +13,7 @@ import type { FrameCounts } from './frame-counts.js';
 import { frameHandlers, type PipelineTime } from './frames.js';
 import type { Listeners } from './listeners.js';
 import type { VisitRecord } from './record.js';
-import { VisitCases } from './visit-cases.js';
+import { type OutboxEntrance, VisitCases } from './visit-cases.js';
 
 /** In a replay no other sensor asks the register, which need not hear every half minute that a device is still there. */
 const REPLAY_HOLD_MS = 6 * 3_600_000;
@@ -36,9 +36,11 @@ export interface PipelineEdges {
   readonly time: PipelineTime;
   readonly directory: DirectoryView;
   readonly equipment: Equipment;
+  /** Left out where nobody can label a device: in a replay. */
+  readonly labels?: LabelView;
   readonly register: VisitRegister;
   /** Null when nothing is to be posted. */
-  readonly outbox: Pick<Outbox, 'enqueue'> | null;
+  readonly outbox: OutboxEntrance | null;
   /** Must be complete: who is added later does not hear of sightings. */
   readonly listeners: Listeners;
 }
@@ -58,6 +60,8 @@ export interface Pipeline {
   recordOf(visit: Visit): VisitRecord | undefined;
   /** Drops what is known of a device, news that are not registered yet included. */
   forget(mac: MacAddress): void;
+  /** The labels of these devices have changed: open visits are decided anew. */
+  redecide(macs: ReadonlySet<MacAddress>): void;
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void;
   stop(): void;
@@ -65,10 +69,11 @@ export interface Pipeline {
 
 /** Starts the pipeline. Errors of the source reject `finished`. */
 export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): Pipeline {
-  const { source, time, register, outbox, listeners, directory, equipment } = edges;
+  const { source, time, register, outbox, listeners, directory, equipment, labels } = edges;
   const { gapMs, settleMs } = settings;
   const counts: FrameCounts = { frames: 0, sightings: 0, keepAlives: 0, malformed: 0, malformedBy: new Map() };
-  const rules = { ignore: settings.ignore, reportInactive: settings.reportInactive, directory, equipment };
+  const { ignore, reportInactive } = settings;
+  const rules = { ignore, reportInactive, directory, equipment, ...(labels === undefined ? {} : { labels }) };
   const cases = new VisitCases(settings, {
     rules,
     register,
@@ -119,6 +124,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
       cases.forget(mac);
       listeners.emit('onForget', mac);
     },
+    redecide: (macs) => cases.redecide(macs),
     directoryLoaded: () => cases.directoryLoaded(),
     stop: () => source.stop(),
   };

@@ -63,6 +63,7 @@ const SETTLED: Readonly<Record<Settlement, CaseState>> = {
   spaced: { kind: 'settled', settlement: 'spaced' },
   recognised: { kind: 'settled', settlement: 'recognised' },
   ignored: { kind: 'settled', settlement: 'ignored' },
+  labelled: { kind: 'settled', settlement: 'labelled' },
 };
 const FIRST_REGISTERING: CaseStep = register(null, false);
 

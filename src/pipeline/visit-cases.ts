@@ -9,6 +9,7 @@ import {
   type RegisteredVisit,
   type Settlement,
   type VisitRegister,
+  visitId,
 } from '../visits/register/visit-register.js';
 import type { Visit } from '../visits/visit.js';
 import type { Listeners } from './listeners.js';
@@ -19,6 +20,8 @@ import { type CaseEvent, type CaseState, isExpendable, isUnsettled, NEW, step } 
 const RETRY_MS = 2_000;
 /** Visits that wait for a register, an outbox or a directory. If there are more, the oldest that is over is given up, and counted. */
 const MAX_WAITING = 10_000;
+/** After a report could not be restored because it is being delivered, it is looked at again this much later. */
+const LOOK_AGAIN_MS = 1_000;
 /** At a stop the register and the outbox are waited for this long. */
 const STOP_WITHIN_MS = 4_000;
 
@@ -32,11 +35,14 @@ export interface CaseSettings {
   readonly hintOwners: boolean;
 }
 
+/** Without `restore` nothing is ever withdrawn: in a dry run or a replay. */
+export type OutboxEntrance = Pick<Outbox, 'enqueue'> & Partial<Pick<Outbox, 'restore'>>;
+
 export interface CaseEdges {
   readonly rules: DecisionRules;
   readonly register: VisitRegister;
   /** Null when nothing is to be posted. */
-  readonly outbox: Pick<Outbox, 'enqueue'> | null;
+  readonly outbox: OutboxEntrance | null;
   readonly listeners: Listeners;
   /** Brings a visit's times up to date before it is registered again. */
   readonly update: (visit: Visit) => void;
@@ -48,6 +54,10 @@ class VisitCase implements VisitRecord {
   startMs: number | null = null;
   decision: Decision | null = null;
   settlement: Settlement | null = null;
+  /** The device's label has changed since it was decided. */
+  isStale = false;
+  /** The decision that the listeners know. */
+  told: Decision | null = null;
   /** Null until this sensor reports the visit. */
   reported: ReportedFacts | null = null;
 
@@ -74,6 +84,7 @@ export class VisitCases {
   /** Those of them that can be given up, the one that has waited longest first. */
   private readonly expendable = new Set<VisitCase>();
   private retryTimer: NodeJS.Timeout | undefined;
+  private readonly lookAgainTimers = new Set<NodeJS.Timeout>();
   private isStopping = false;
 
   constructor(
@@ -117,6 +128,13 @@ export class VisitCases {
     this.registerAgain([...this.unsettled]);
   }
 
+  /** The labels of these devices have changed: their visits are decided anew. */
+  redecide(macs: ReadonlySet<MacAddress>): void {
+    const stale = [...this.cases.values()].filter(({ visit }) => macs.has(visit.mac));
+    for (const visitCase of stale) visitCase.isStale = true;
+    this.registerAgain(stale);
+  }
+
   forget(mac: MacAddress): void {
     for (const visitCase of [...this.cases.values()]) {
       if (visitCase.visit.mac !== mac) continue;
@@ -141,6 +159,7 @@ export class VisitCases {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     clearTimeout(this.retryTimer);
+    for (const timer of this.lookAgainTimers) clearTimeout(timer);
   }
 
   private move(visitCase: VisitCase, event: CaseEvent): void {
@@ -188,14 +207,17 @@ export class VisitCases {
     const { register } = this.edges;
     const { mac, firstMs, lastMs } = visitCase.visit;
     const onRegistered = () => this.move(visitCase, { kind: 'registered', settlement: visitCase.settlement });
+    const { isStale } = visitCase;
+    visitCase.isStale = false;
     const onFailed = (error: unknown) => {
+      visitCase.isStale ||= isStale;
       this.edges.listeners.emit('onTrouble', error);
       this.move(visitCase, { kind: 'failed' });
     };
     let done: Awaitable<void>;
     try {
       done = after(register.registerSightings(mac, firstMs, lastMs), (registered) =>
-        this.settle(visitCase, registered),
+        this.settle(visitCase, registered, isStale),
       );
     } catch (error) {
       onFailed(error);
@@ -227,27 +249,39 @@ export class VisitCases {
   }
 
   /** Decides about a visit that the register has just taken in, and does what follows. */
-  private settle(visitCase: VisitCase, registered: RegisteredVisit): Awaitable<void> {
-    const { visit } = visitCase;
-    const { register, rules, listeners } = this.edges;
+  private settle(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
     visitCase.startMs ??= registered.startMs;
-    if (visitCase.settlement !== null) {
-      return registered.settlement === null
-        ? this.settleAgain(visitCase, registered.startMs, visitCase.settlement)
-        : undefined;
-    }
+    const { settlement } = visitCase;
+    if (settlement === null) return this.decideNow(visitCase, registered, isStale);
+    if (registered.settlement !== null) return isStale ? this.decideNow(visitCase, registered, true) : undefined;
+    return after(this.settleAgain(visitCase, registered.startMs, settlement), () =>
+      isStale ? this.decideNow(visitCase, { ...registered, settlement }, true) : undefined,
+    );
+  }
+
+  private decideNow(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
+    const { visit, told } = visitCase;
+    const { register, rules, listeners } = this.edges;
     const decision = decide({ mac: visit.mac, hostname: visit.hostname, kin: visit.kin }, rules);
-    const isNew = visitCase.decision?.kind !== decision.kind;
+    const isNew = told?.kind !== decision.kind;
+    const tell = (isFirst: boolean) => {
+      visitCase.told = decision;
+      if (isStale && told !== null && told.kind !== 'pending') listeners.emit('onDecidedAnew', visitCase, told);
+      else if (isFirst) listeners.emit('onDecision', visitCase);
+    };
     visitCase.decision = decision;
-    if (registered.settlement !== null) {
-      // Another sensor, or this one before a restart, has settled it: there is nothing to do.
+    // A label that was removed binds nobody any more.
+    const isUnlabelled = registered.settlement === 'labelled' && decision.label === undefined;
+    if (registered.settlement !== null && !isUnlabelled) {
+      // Another sensor, or this one before a restart or a change of its label, has settled it.
       visitCase.settlement = registered.settlement;
-      if (isNew) listeners.emit('onDecision', visitCase);
-      return;
+      return after(this.restore(visitCase, registered, isStale), () => tell(isNew));
     }
     const settlement = this.settlementOf(decision, registered);
     if (settlement === null) {
-      if (isNew) listeners.emit('onDecision', visitCase);
+      // No directory yet. What another label settled is settled no more.
+      visitCase.settlement = null;
+      tell(isNew);
       return;
     }
     visitCase.reported =
@@ -255,9 +289,38 @@ export class VisitCases {
     return after(this.enqueue(visitCase, false), () =>
       after(register.settleVisit(visit.mac, registered.startMs, settlement), () => {
         visitCase.settlement = settlement;
-        listeners.emit('onDecision', visitCase);
+        return after(this.restore(visitCase, registered, isStale), () => tell(true));
       }),
     );
+  }
+
+  /**
+   * Delivery withdraws the report of a device that was labelled (or registered) while it waited. When the device is nobody's after
+   * all, the report goes on: that of this visit, or the earlier one because of which this visit is not reported (REPORT_AGAIN_AFTER).
+   */
+  private restore(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
+    const { outbox } = this.edges;
+    const { settlement, decision, visit } = visitCase;
+    const mayBeWithdrawn = settlement === 'reported' || settlement === 'spaced';
+    if (outbox?.restore === undefined || decision?.kind !== 'unrecognised' || !mayBeWithdrawn) return;
+    const restoreOne = (startMs: number): Awaitable<void> =>
+      after(outbox.restore?.(visitId(this.settings.businessId, visit.mac, startMs)) ?? 'none', (restored) => {
+        if (restored === 'busy' && isStale) this.lookAgain(visit.mac);
+      });
+    const { startMs, lastReportedMs } = registered;
+    const restored = restoreOne(startMs);
+    return lastReportedMs === null || lastReportedMs === startMs
+      ? restored
+      : after(restored, () => restoreOne(lastReportedMs));
+  }
+
+  /** Its delivery may just have found that it is not needed, by a label that is gone by now. */
+  private lookAgain(mac: MacAddress): void {
+    const timer = setTimeout(() => {
+      this.lookAgainTimers.delete(timer);
+      this.redecide(new Set([mac]));
+    }, LOOK_AGAIN_MS);
+    this.lookAgainTimers.add(timer);
   }
 
   /**
@@ -279,7 +342,8 @@ export class VisitCases {
   }
 
   /** What follows from a decision; null while that must wait for the directory. */
-  private settlementOf({ kind }: Decision, registered: RegisteredVisit): Settlement | null {
+  private settlementOf({ kind, label }: Decision, registered: RegisteredVisit): Settlement | null {
+    if (label !== undefined) return 'labelled';
     switch (kind) {
       case 'ignored':
       case 'recognised':

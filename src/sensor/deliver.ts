@@ -6,6 +6,7 @@ import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory/directory.js';
 import { DirectorySnapshot } from '../devices/directory/directory-snapshot.js';
 import { DirectorySync } from '../devices/directory/directory-sync.js';
+import type { LabelStore } from '../devices/label-store.js';
 import { createNexudusClient, type NexudusClient, type NexudusObserver } from '../nexudus/client.js';
 import type { Pace } from '../nexudus/known-devices.js';
 import { nexudusDelivery } from '../outbox/nexudus-delivery.js';
@@ -23,6 +24,7 @@ export interface DeliveryParts {
   readonly interfaces: readonly string[];
   readonly store: Store;
   readonly directory: Directory;
+  readonly labelStore: LabelStore;
   readonly rules: DecisionRules & { readonly businessId: number };
   readonly listeners: Listeners;
   readonly observer: NexudusObserver;
@@ -35,7 +37,7 @@ export interface DeliveryParts {
 
 /** Begins to read the directory, and to deliver as soon as it is current. Returns null without a login: nothing is delivered then. */
 export function startDelivering(config: Config, parts: DeliveryParts): DirectorySync | null {
-  const { store, directory, rules, listeners, observer, onLoaded, pace, log, closing } = parts;
+  const { store, directory, labelStore, rules, listeners, observer, onLoaded, pace, log, closing } = parts;
   const client = clientFor(config, parts.interfaces, observer);
   if (client === null) {
     directory.loaded = true;
@@ -55,7 +57,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Directory
     // directory would only hold up those that can.
     onCurrent() {
       if (config.dryRun) return;
-      const more = { claimPost: store.claimPost, freshen: () => sync.freshen() };
+      const more = { claimPost: store.claimPost, freshen: () => sync.freshen(), labelStore };
       const deliverer = store.startDelivery(nexudusDelivery(client, rules, more), (report, outcome) =>
         listeners.emit('onOutcome', report, outcome),
       );

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory/directory.js';
 import { Equipment } from '../devices/equipment.js';
+import type { LabelView } from '../devices/labels.js';
 import type { Listeners } from '../pipeline/listeners.js';
 import { type Pipeline, runPipeline } from '../pipeline/pipeline.js';
 import { FloodGuard } from '../visits/flood-guard.js';
@@ -20,6 +21,7 @@ export interface SensingParts {
   readonly source: WatchedSource | null;
   readonly store: Store;
   readonly directory: Directory;
+  readonly labels: LabelView;
   readonly listeners: Listeners;
   readonly sensorLog: SensorLog;
 }
@@ -37,7 +39,7 @@ export interface Sensing {
 
 /** Starts to listen. If capturing is not permitted, the pipeline's `finished` rejects. */
 export function startSensing(config: Config, parts: SensingParts): Sensing {
-  const { store, directory, listeners, sensorLog } = parts;
+  const { store, directory, labels, listeners, sensorLog } = parts;
   const businessId = config.businessId ?? 0;
   const equipment = new Equipment(ownMacs(), {
     learn: config.learnEquipment,
@@ -65,6 +67,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
       time: { kind: 'live', steadyMs: () => performance.now(), guard },
       directory,
       equipment,
+      labels,
       register: store.register,
       outbox: config.dryRun ? { enqueue: (report) => sensorLog.onDryRun(report) } : store.outbox,
       listeners,
@@ -78,7 +81,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
     guard,
     equipment,
     close,
-    rules: { businessId, ignore, reportInactive, directory, equipment },
+    rules: { businessId, ignore, reportInactive, directory, equipment, labels },
   };
 }
 

@@ -1,9 +1,11 @@
 // What the monitor says: one line a decision, one a delivery, one a change of an interface; troubles at most once a minute.
-
+import type { MacAddress } from '../addresses/mac-address.js';
 import { vendorOf } from '../addresses/vendor.js';
 import type { InterfaceState } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
+import type { Decision } from '../devices/decision.js';
 import type { EquipmentConflict, LearnedRole } from '../devices/equipment.js';
+import type { LabelKind, LabelView } from '../devices/labels.js';
 import { attemptTime } from '../nexudus/failed-checkin.js';
 import type { Outcome } from '../outbox/outbox.js';
 import type { Report } from '../outbox/report.js';
@@ -16,11 +18,14 @@ import { redisTrouble } from './redis-connection.js';
 
 const TROUBLE_EVERY_MS = 60_000;
 const LOOK_AT_FLOOD_EVERY_MS = 1_000;
+/** If more labels have changed at once, as at the start, their number must do. */
+const MOST_LABEL_LINES = 20;
 
 export class SensorLog implements PipelineListener {
   private readonly visits: Logger;
   private readonly outbox: Logger;
   private readonly capture: Logger;
+  private readonly labels: Logger;
   private readonly mac: MacForLog;
   private readonly troubleMs = new Map<string, number>();
   private floodTimer: NodeJS.Timeout | undefined;
@@ -32,24 +37,54 @@ export class SensorLog implements PipelineListener {
     this.visits = log.child({ stage: 'visits' });
     this.outbox = log.child({ stage: 'outbox' });
     this.capture = log.child({ stage: 'capture' });
+    this.labels = log.child({ stage: 'labels' });
     this.mac = macForLog(logMacs);
   }
 
   onDecision({ visit, decision, settlement }: VisitRecord): void {
     const mac = this.mac(visit.mac);
-    const owner = decision?.owner ?? null;
-    // Names of people stay out of the log; their number in Nexudus tells staff enough.
-    const reason =
-      owner === null ? decision?.reason : owner.kind === 'local' ? 'in the local list' : 'registered in Nexudus';
-    const coworker = owner?.kind === 'coworker' ? { coworker: owner.id } : {};
     this.visits.info(
-      { mac, vendor: vendorOf(visit.mac), decision: decision?.kind, settlement, reason, ...coworker },
+      { mac, vendor: vendorOf(visit.mac), decision: decision?.kind, settlement, ...reasonForLog(decision) },
       'visit',
     );
     this.visits.debug(
       { mac, hostname: visit.hostname, ips: visit.ipv4s.length, via: visit.via, vlan: visit.vlan },
       'what the device showed',
     );
+  }
+
+  onDecidedAnew({ visit, decision, settlement }: VisitRecord, before: Decision): void {
+    if (decision?.reason === before.reason) return;
+    this.visits.info(
+      {
+        mac: this.mac(visit.mac),
+        decision: decision?.kind,
+        before: before.kind,
+        settlement,
+        ...reasonForLog(decision),
+      },
+      'visit decided anew: the label of the device has changed',
+    );
+  }
+
+  /** Labels of this location came into force, or were removed: by this monitor's page or API, another's, or the command. */
+  onLabels(changed: ReadonlySet<MacAddress>, labels: LabelView): void {
+    if (changed.size > MOST_LABEL_LINES) {
+      this.labels.info({ devices: changed.size }, 'labels have changed');
+      return;
+    }
+    for (const mac of changed) {
+      const label = labels.of(mac);
+      if (label === null) this.labels.info({ mac: this.mac(mac) }, 'label removed');
+      else this.labels.info({ mac: this.mac(mac), as: label.kind }, 'label in force');
+    }
+  }
+
+  /** Somebody labelled a device through this monitor's page or API; `kind` is null when the label was removed. */
+  onLabelAsked(mac: MacAddress, kind: LabelKind | null, from: string): void {
+    const about = { mac: this.mac(mac), from };
+    if (kind === null) this.labels.info(about, 'label removed through the API');
+    else this.labels.info({ ...about, as: kind }, 'label set through the API');
   }
 
   onEnded({ visit, decision }: VisitRecord): void {
@@ -183,5 +218,23 @@ export class SensorLog implements PipelineListener {
     if (this.troubleMs.size > 100) this.troubleMs.clear();
     this.troubleMs.set(kind, now);
     return true;
+  }
+}
+
+/** Names of people stay out of the log; their number in Nexudus tells staff enough. */
+function reasonForLog(decision: Decision | null): { readonly reason?: string; readonly coworker?: number } {
+  if (decision === null) return {};
+  const { label, owner, reason } = decision;
+  // It may hold a name.
+  if (label !== undefined) return { reason: `labelled as ${label}` };
+  switch (owner?.kind) {
+    case undefined:
+      return { reason };
+    case 'local':
+      return { reason: 'in the local list' };
+    case 'staff':
+      return { reason: 'registered in Nexudus' };
+    case 'coworker':
+      return { reason: 'registered in Nexudus', coworker: owner.id };
   }
 }

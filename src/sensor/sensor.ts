@@ -6,6 +6,7 @@ import type { WatchedSource } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
 import { Directory, type DirectoryView } from '../devices/directory/directory.js';
 import { ignoredBecause } from '../devices/ignore-rules.js';
+import { Labels } from '../devices/labels.js';
 import type { Pace } from '../nexudus/known-devices.js';
 import { OutboxWatch } from '../outbox/outbox-watch.js';
 import { Listeners, type PipelineListener } from '../pipeline/listeners.js';
@@ -72,11 +73,20 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
   const remembered = metrics === null ? [] : [metrics, arrivals, reports];
   const listeners = new Listeners(sensorLog, ...remembered, ...(edges.listeners ?? []));
 
+  const labels = new Labels();
+  let onLabelsChanged = (_macs: ReadonlySet<MacAddress>) => {};
+  const labelStore = await store.openLabels((all) => {
+    const changed = labels.replace(all);
+    if (changed.size > 0) sensorLog.onLabels(changed, labels);
+    onLabelsChanged(changed);
+  });
+
   const sensing = startSensing(config, {
     interfaces,
     source: edges.source ?? null,
     store,
     directory,
+    labels,
     listeners,
     sensorLog,
   });
@@ -84,6 +94,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
   closing.add(sensing.close);
   const isExpected = (mac: MacAddress) =>
     ignoredBecause(config.ignore, { mac, vendor: vendorOf(mac), hostname: null }) !== null;
+  onLabelsChanged = (macs) => pipeline.redecide(macs);
   const stop = () => pipeline.stop();
   edges.stop?.addEventListener('abort', stop);
   if (edges.stop?.aborted) stop();
@@ -105,6 +116,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
       interfaces,
       store,
       directory,
+      labelStore,
       rules: sensing.rules,
       listeners,
       observer: {
@@ -130,6 +142,10 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
       reports,
       directory,
       equipmentConflicts: (steadyMs) => sensing.equipment.conflicts(steadyMs, isExpected),
+      labels,
+      labelStore,
+      onLabelAsked: (mac, kind, from) => sensorLog.onLabelAsked(mac, kind, from),
+      ignoreMacs: config.ignore.macs.map(({ written }) => written),
       directoryRefreshMs: config.directoryRefreshMs,
       sync,
       nexudus: sync === null ? null : nexudus,

@@ -2,6 +2,13 @@
 import type { Redis } from 'ioredis';
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Config } from '../config/config.js';
+import {
+  FollowedLabels,
+  type LabelStore,
+  MemoryLabelStore,
+  type OnLabels,
+  RedisLabelStore,
+} from '../devices/label-store.js';
 import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import type { Deliver, Deliverer, Outbox, Outcome } from '../outbox/outbox.js';
@@ -17,6 +24,7 @@ import { connectRedis } from './redis-connection.js';
 
 const REDIS_READY_WITHIN_MS = 5_000;
 const LONGEST_BETWEEN_CLEANINGS_MS = 3_600_000;
+const LABELS_WITHIN_MS = 2_000;
 
 export interface Store {
   /** For what else is kept; null when everything lives in memory. */
@@ -28,10 +36,12 @@ export interface Store {
   readonly claimPost: ClaimPost;
   /** Calls back for each device that `wifi-monitor forget` names. */
   onForget(forget: (mac: MacAddress) => void): void;
+  /** Calls back with all labels of this location at first and whenever one changes. */
+  openLabels(onLabels: OnLabels): Promise<LabelStore>;
   startDelivery(deliver: Deliver, onOutcome: (report: Report, outcome: Outcome) => void): Deliverer;
 }
 
-/** Opens the store that the settings ask for. A dry run never touches what a real one keeps. */
+/** Opens the store that the settings ask for. A dry run never touches what a real one keeps, but for the labels. */
 export async function openStore(config: Config, businessId: number, log: Logger, closing: Closing): Promise<Store> {
   const spacingMs = 60_000 / config.postsPerMinute;
   if (config.redisUrl === null || config.dryRun) {
@@ -45,6 +55,14 @@ export async function openStore(config: Config, businessId: number, log: Logger,
       outbox,
       claimPost: claimInMemory(config.postsPerDay),
       onForget: () => {},
+      async openLabels(onLabels) {
+        if (config.redisUrl === null) return new MemoryLabelStore(onLabels);
+        // Labels are an operator's, who gives them above all on the first day, which is a dry run.
+        const redis = connectRedis(config.redisUrl, 'sensing', log.child({ stage: 'redis' }));
+        closing.add(() => redis.disconnect());
+        await ready(redis);
+        return await followLabels(redis, businessId, onLabels, closing);
+      },
       startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
     };
   }
@@ -82,6 +100,7 @@ export async function openStore(config: Config, businessId: number, log: Logger,
       closing.add(() => subscriber.disconnect());
       onForget(subscriber, forget);
     },
+    openLabels: (onLabels) => followLabels(redis, businessId, onLabels, closing),
     startDelivery: (deliver, onOutcome) =>
       startRedisDelivery(deliveryRedis, outbox, deliver, {
         spacingMs,
@@ -91,6 +110,19 @@ export async function openStore(config: Config, businessId: number, log: Logger,
           redisLog.debug({ cause: textForLog(error.message, config.logMacs) }, 'delivery met an error of Redis'),
       }),
   };
+}
+
+async function followLabels(
+  redis: Redis,
+  businessId: number,
+  onLabels: OnLabels,
+  closing: Closing,
+): Promise<LabelStore> {
+  const labels = new FollowedLabels(new RedisLabelStore(redis, businessId), onLabels);
+  closing.add(() => labels.close());
+  // A Redis that hangs must not hold the start up: until they are read, delivery asks for the label of each report.
+  await within(LABELS_WITHIN_MS, labels.start());
+  return labels;
 }
 
 /** Waits a little for Redis; when it is away the monitor starts all the same. */

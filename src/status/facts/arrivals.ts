@@ -1,5 +1,6 @@
 // How many devices arrived in each hour of today, as the clock on the wall of the location counts hours.
 
+import type { Decision, DecisionKind } from '../../devices/decision.js';
 import { wallTime } from '../../nexudus/wall-time.js';
 import type { PipelineListener } from '../../pipeline/listeners.js';
 import type { VisitRecord } from '../../pipeline/record.js';
@@ -29,16 +30,28 @@ export class Arrivals implements PipelineListener {
 
   /** Counts a visit in the hour of its first sighting, once it is decided. */
   onDecision({ startMs, decision }: Pick<VisitRecord, 'startMs' | 'decision'>): void {
-    if (startMs === null || (decision?.kind !== 'recognised' && decision?.kind !== 'unrecognised')) return;
-    const { date, hour } = this.wallTime(startMs);
-    if (date !== this.turn(Date.now()).date) return;
-    const count = this.hours[hour];
-    if (count !== undefined) count[decision.kind]++;
+    this.count(startMs, decision?.kind, 1);
+  }
+
+  onDecidedAnew(
+    { startMs, decision }: Pick<VisitRecord, 'startMs' | 'decision'>,
+    before: Pick<Decision, 'kind'>,
+  ): void {
+    this.count(startMs, before.kind, -1);
+    this.count(startMs, decision?.kind, 1);
   }
 
   today(): ArrivalsJson {
     const { date, hour } = this.turn(Date.now());
     return { date, hour, hours: this.hours };
+  }
+
+  private count(startMs: number | null, kind: DecisionKind | undefined, more: 1 | -1): void {
+    if (startMs === null || (kind !== 'recognised' && kind !== 'unrecognised')) return;
+    const { date, hour } = this.wallTime(startMs);
+    if (date !== this.turn(Date.now()).date) return;
+    const count = this.hours[hour];
+    if (count !== undefined) count[kind] = Math.max(0, count[kind] + more);
   }
 
   /** Begins a new day when it is one. */

@@ -1,9 +1,11 @@
 // What the status page and its API show of a running sensor, as JSON.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MacAddress } from '../../addresses/mac-address.js';
+import type { Label } from '../../devices/labels.js';
 import type { OutboxCounts } from '../../outbox/outbox.js';
 import { RecentAnswer } from '../../outbox/recent-answer.js';
 import type { VisitRecord } from '../../pipeline/record.js';
+import { type LabelJson, labelJson, labelNotice, labelsJson } from '../../presenters/label-json.js';
 import { type OutboxEntryJson, outboxEntryJson } from '../../presenters/outbox-json.js';
 import { type VisitJson, visitJson } from '../../presenters/visit-json.js';
 import { visitId } from '../../visits/register/visit-register.js';
@@ -24,6 +26,14 @@ export interface DeviceJson extends VisitJson {
   /** Of the visit, as the outbox knows it; null until it is in the register. */
   readonly id: string | null;
   readonly report: ReportJson;
+  /** What an operator said of the device; null when nobody did. */
+  readonly label: LabelJson | null;
+}
+
+export interface LabelsJson {
+  readonly labels: readonly LabelJson[];
+  /** How to keep them; null when they are kept in Redis. */
+  readonly notice: string | null;
 }
 
 export interface OutboxJson {
@@ -92,10 +102,41 @@ export class Overview {
 
   /** Sends a refused entry, or with null all of them, once more. Answers how many; null when the outbox does not answer. */
   async retry(id: string | null): Promise<number | null> {
-    const answer = await new RecentAnswer(() => this.sensor.outbox.retry(id)).current();
+    const answer = await answerOf(() => this.sensor.outbox.retry(id));
     this.listing.outdate();
     this.sensor.outboxWatch.outdate();
     return answer;
+  }
+
+  /** Null when Redis does not answer, as with the next two. */
+  async labels(): Promise<LabelsJson | null> {
+    const labels = await answerOf(() => this.sensor.labelStore.all());
+    return labels === null ? null : { labels: labelsJson(labels), notice: await this.labelNotice() };
+  }
+
+  /** `from`: the address that asked. Answers `full` when there are too many labels. */
+  async label(
+    mac: MacAddress,
+    label: Label,
+    from: string,
+  ): Promise<(LabelJson & { notice: string | null }) | 'full' | null> {
+    const isPut = await answerOf(() => this.sensor.labelStore.put(mac, label));
+    if (isPut === null) return null;
+    if (!isPut) return 'full';
+    this.sensor.onLabelAsked(mac, label.kind, from);
+    return { ...labelJson(mac, label), notice: await this.labelNotice() };
+  }
+
+  /** Answers whether there was a label. */
+  async unlabel(mac: MacAddress, from: string): Promise<boolean | null> {
+    const isRemoved = await answerOf(() => this.sensor.labelStore.remove(mac));
+    if (isRemoved === true) this.sensor.onLabelAsked(mac, null, from);
+    return isRemoved;
+  }
+
+  private async labelNotice(): Promise<string | null> {
+    const { labelStore, ignoreMacs } = this.sensor;
+    return labelStore.isLasting ? null : labelNotice(await labelStore.all(), ignoreMacs);
   }
 
   /** The open visits, at most MOST_DEVICES of them. */
@@ -131,10 +172,12 @@ export class Overview {
   device(visit: Visit): DeviceJson {
     const record = this.recordOf(visit);
     const { startMs } = record;
+    const label = this.sensor.labels.of(visit.mac);
     return {
       ...visitJson(record),
       id: startMs === null ? null : visitId(this.sensor.businessId, visit.mac, startMs),
       report: this.reportState(record),
+      label: label === null ? null : labelJson(visit.mac, label),
     };
   }
 
@@ -148,4 +191,9 @@ export class Overview {
       this.sensor.pipeline.recordOf(visit) ?? { visit, startMs: null, decision: null, settlement: null, report: null }
     );
   }
+}
+
+/** Null when there is no answer in time. Never rejects. */
+function answerOf<T>(question: () => Promise<T>): Promise<T | null> {
+  return new RecentAnswer(question).current();
 }

@@ -12,8 +12,9 @@ const MOST_REMEMBERED = 20_000;
 export interface ReportJson {
   /**
    * `none`: there is nothing to report. `waiting`: in the outbox. `posted`: Nexudus has it. `refused`: Nexudus will not take it, a
-   * person may retry. `not-needed`: the device was registered while the check-in waited. `handed-over`: it went to the outbox, and
-   * what became of it was not seen here (another sensor delivered it, or this one before it was started again). `dry-run`.
+   * person may retry. `not-needed`: the device was registered or
+   * labelled while the check-in waited. `handed-over`: it went to the outbox, and what became of it was not seen here (another sensor
+   * delivered it, or this one before it was started again). `dry-run`.
    */
   readonly state: 'none' | 'waiting' | 'posted' | 'refused' | 'not-needed' | 'handed-over' | 'dry-run';
   readonly reason: string | null;
@@ -65,6 +66,14 @@ export class ReportStates implements PipelineListener {
     if (!this.deliveries.has(id)) this.remember(id, stateOf('waiting'));
   }
 
+  /** A report that was withdrawn because of a label waits again without it. */
+  onDecidedAnew({ visit, startMs, decision, settlement, report }: VisitRecord): void {
+    if (decision?.kind !== 'unrecognised' || settlement !== 'reported' || startMs === null) return;
+    const id = visitId(this.options.businessId, visit.mac, startMs);
+    if (this.deliveries.get(id)?.json.state === 'not-needed') this.deliveries.delete(id);
+    if (report !== null && !this.deliveries.has(id)) this.remember(id, stateOf('waiting'));
+  }
+
   onOutcome({ id }: Pick<Report, 'id'>, outcome: Outcome): void {
     this.pauseReason = outcome.kind === 'pause' ? outcome.reason : null;
     this.remember(id, afterOutcome(outcome));
@@ -79,9 +88,9 @@ export class ReportStates implements PipelineListener {
   }
 
   /** `listing` is null when the outbox does not answer. */
-  of({ visit, startMs, settlement }: VisitRecord, listing: OutboxListing | null): ReportJson {
+  of({ visit, startMs, settlement, decision }: VisitRecord, listing: OutboxListing | null): ReportJson {
     if (settlement !== 'reported' || startMs === null) return NONE;
-    if (this.options.isDryRun) return DRY_RUN;
+    if (this.options.isDryRun) return decision?.label === undefined ? DRY_RUN : NONE;
     const id = visitId(this.options.businessId, visit.mac, startMs);
     const delivery = this.deliveries.get(id);
     const state = delivery?.json.state;

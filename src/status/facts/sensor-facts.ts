@@ -1,7 +1,11 @@
 // What the status page may ask of a running sensor, and the facts for its health.
+
+import type { MacAddress } from '../../addresses/mac-address.js';
 import type { WatchedSource } from '../../capture/interface-watch.js';
 import type { Directory } from '../../devices/directory/directory.js';
 import type { DirectorySync } from '../../devices/directory/directory-sync.js';
+import type { LabelStore } from '../../devices/label-store.js';
+import type { LabelKind, LabelView } from '../../devices/labels.js';
 import type { Outbox } from '../../outbox/outbox.js';
 import type { OutboxWatch } from '../../outbox/outbox-watch.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
@@ -27,6 +31,12 @@ export interface SensorFacts {
   readonly directory: Directory;
   /** See Equipment.conflicts; those that the ignore rules expect are left out. */
   readonly equipmentConflicts: (steadyMs: number) => readonly string[];
+  readonly labels: LabelView;
+  readonly labelStore: LabelStore;
+  /** Somebody labelled a device through the API; `kind` is null when the label was removed, `from` the address that asked. */
+  readonly onLabelAsked: (mac: MacAddress, kind: LabelKind | null, from: string) => void;
+  /** What IGNORE_MACS says, as it is written there. */
+  readonly ignoreMacs: readonly string[];
   readonly directoryRefreshMs: number;
   /** Null without a login, as is `nexudus`. */
   readonly sync: DirectorySync | null;

@@ -1,11 +1,15 @@
 // The JSON API: what the status page shows and does, for scripts as well. README.md in src/status documents it.
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { isDeviceMac, type MacAddress, parseMac } from '../../addresses/mac-address.js';
+import { LABEL_KINDS, LABEL_NAME_RULE, labelName, MOST_LABELS } from '../../devices/labels.js';
 import type { Overview } from '../facts/overview.js';
 import { LiveFeed } from './live-feed.js';
 import type { StatusRoutes } from './server.js';
 
 const RETRY = z.strictObject({ id: z.string().min(1).max(200).nullable() });
+
+const LABEL = z.strictObject({ as: z.enum(LABEL_KINDS), name: z.string().nullish() });
 
 export function apiRoutes(overview: Overview, about: { timeZone: string | null; dryRun: boolean }): StatusRoutes {
   const feed = new LiveFeed(overview);
@@ -36,6 +40,37 @@ export function apiRoutes(overview: Overview, about: { timeZone: string | null; 
       return { retried };
     });
 
+    server.get('/api/labels', async (_request, reply) => (await overview.labels()) ?? noLabels(reply));
+
+    server.put<LabelPath>('/api/labels/:mac', async (request, reply) => {
+      const mac = deviceMac(request.params.mac);
+      if (mac === null) return noDevice(reply);
+      const body = LABEL.safeParse(request.body);
+      if (!body.success) {
+        return reply.code(400).send({ error: 'send {"as": "equipment"} or {"as": "known", "name": "..."}' });
+      }
+      const { as: kind, name: given } = body.data;
+      const name = given === null || given === undefined ? null : labelName(given);
+      if (name === null && given !== null && given !== undefined) {
+        return reply.code(400).send({ error: `name: ${LABEL_NAME_RULE}` });
+      }
+      const label = await overview.label(mac, { kind, name, sinceMs: Date.now() }, request.ip);
+      if (label === null) return noLabels(reply);
+      if (label === 'full') {
+        return reply.code(409).send({ error: `there are ${MOST_LABELS} labels already: remove some first` });
+      }
+      return label;
+    });
+
+    server.delete<LabelPath>('/api/labels/:mac', async (request, reply) => {
+      const mac = deviceMac(request.params.mac);
+      if (mac === null) return noDevice(reply);
+      const isRemoved = await overview.unlabel(mac, request.ip);
+      if (isRemoved === null) return noLabels(reply);
+      if (!isRemoved) return reply.code(404).send({ error: 'this device has no label' });
+      return { removed: true };
+    });
+
     server.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
       const hello = { ...about, session: access.hasSession(request) };
       const stream = feed.open(hello, () => access.isAuthorised(request));
@@ -51,4 +86,21 @@ export function apiRoutes(overview: Overview, about: { timeZone: string | null; 
 
 function noOutbox(reply: FastifyReply): FastifyReply {
   return reply.code(503).send({ error: 'the outbox does not answer (Redis)' });
+}
+
+interface LabelPath {
+  Params: { mac: string };
+}
+
+function deviceMac(text: string): MacAddress | null {
+  const mac = parseMac(text);
+  return mac !== null && isDeviceMac(mac) ? mac : null;
+}
+
+function noDevice(reply: FastifyReply): FastifyReply {
+  return reply.code(400).send({ error: "write a device's MAC address, such as 3c:22:fb:00:00:01" });
+}
+
+function noLabels(reply: FastifyReply): FastifyReply {
+  return reply.code(503).send({ error: 'the labels cannot be read or changed (Redis does not answer)' });
 }

@@ -64,7 +64,7 @@ export class MemoryVisitRegister implements VisitRegister {
       (candidate) => startMs >= Math.min(candidate.startMs, candidate.fromMs) && startMs <= candidate.toMs,
     );
     if (visit === undefined) return;
-    visit.settlement ??= settlement;
+    if (visit.settlement === null || visit.settlement === 'labelled') visit.settlement = settlement;
     if (settlement === 'reported') device.lastReportedMs = Math.max(device.lastReportedMs ?? 0, visit.startMs);
   }
 
@@ -84,12 +84,13 @@ export class MemoryVisitRegister implements VisitRegister {
   private join(device: KeptDevice, firstMs: number, lastMs: number): KeptVisit {
     const visits = [...device.earlier, device.latest];
     const touching = visits.filter((visit) => this.touches(visit, firstMs, lastMs));
-    // The earliest visit lends its id; a settlement once made stays.
+    const settlements = touching.map(({ settlement }) => settlement).filter((settlement) => settlement !== null);
+    // The earliest visit lends its id; a settlement once made stays, but any other replaces `labelled`.
     const visit: KeptVisit = {
       startMs: touching[0]?.startMs ?? firstMs,
       fromMs: Math.min(firstMs, ...touching.map(({ fromMs }) => fromMs)),
       toMs: Math.max(lastMs, ...touching.map(({ toMs }) => toMs)),
-      settlement: touching.find(({ settlement }) => settlement !== null)?.settlement ?? null,
+      settlement: settlements.find((settlement) => settlement !== 'labelled') ?? settlements[0] ?? null,
     };
     const others = visits.filter((other) => !touching.includes(other));
     const before = others.filter(({ fromMs }) => fromMs <= lastMs);

@@ -7,7 +7,7 @@ import { ownFile } from '../../own-files.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
 import { MOST_VISITS } from './visit-register.js';
 
-const CODES: Record<Settlement, string> = { reported: 'r', spaced: 's', recognised: 'k', ignored: 'i' };
+const CODES: Record<Settlement, string> = { reported: 'r', spaced: 's', recognised: 'k', ignored: 'i', labelled: 'l' };
 const SETTLEMENTS = new Map<string, Settlement>(
   (Object.keys(CODES) as Settlement[]).map((settlement) => [CODES[settlement], settlement]),
 );

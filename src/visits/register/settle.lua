@@ -1,10 +1,10 @@
 --[[
-  Says what became of a visit. The first settlement stays. The value is described in sight.lua.
+  Says what became of a visit. The first settlement stays, but any other replaces l (labelled). The value is described in sight.lua.
 
   Input:
     KEYS[1]  the device's key
     ARGV[1]  start of the visit, ms since the epoch
-    ARGV[2]  settlement: r (reported), s (spaced), k (recognised) or i (ignored)
+    ARGV[2]  settlement: r (reported), s (spaced), k (recognised), i (ignored) or l (labelled)
 
   Output: 1 when the visit was there, 0 when it was not (cleaned up meanwhile)
 ]]
@@ -18,7 +18,7 @@ for start, from, to, settlement in string.gmatch(value, '|(%d+):(%d+):(%d+):(%a?
   -- Not only the equal start: the visit may have been joined to an earlier one since.
   if found == 0 and wanted >= math.min(tonumber(start), tonumber(from)) and wanted <= tonumber(to) then
     found = 1
-    if settlement == '' then settlement = ARGV[2] end
+    if settlement == '' or settlement == 'l' then settlement = ARGV[2] end
     if ARGV[2] == 'r' and (reported == '' or tonumber(start) > tonumber(reported)) then reported = start end
   end
   parts[#parts + 1] = table.concat({ start, from, to, settlement }, ':')

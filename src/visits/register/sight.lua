@@ -3,7 +3,8 @@
 
   The value is text: "<start of the latest reported visit or empty>|<visit>|<visit>...", each visit "<start>:<first>:<last>:<settlement>".
   start is the part of the visit's id that never changes; first may lie before it when an earlier sighting arrived late.
-  Visits are kept in the order of time; settlement is empty, or one of r (reported), s (spaced), k (recognised), i (ignored).
+  Visits are kept in the order of time; settlement is empty, or one of r (reported), s (spaced), k (recognised), i (ignored),
+  l (labelled).
 
   Input:
     KEYS[1]  the device's key
@@ -26,10 +27,10 @@ end
 for start, from, to, settlement in string.gmatch(value, '|(%d+):(%d+):(%d+):(%a?)') do
   local visit = { start = start, from = tonumber(from), to = tonumber(to), settlement = settlement }
   if first <= visit.to + gap and last >= visit.from - gap then
-    -- Touches: the earliest visit lends its id; a settlement once made stays.
+    -- Touches: the earliest visit lends its id; a settlement once made stays, but any other replaces l.
     if not mine then
       mine = visit
-    elseif mine.settlement == '' then
+    elseif mine.settlement == '' or (mine.settlement == 'l' and visit.settlement ~= '') then
       mine.settlement = visit.settlement
     end
     mine.from, mine.to = math.min(mine.from, visit.from), math.max(mine.to, visit.to)

@@ -3,9 +3,10 @@ import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
 
 /**
  * What became of a visit: `reported` (a failed check-in went to the outbox), `spaced` (unrecognised, but reported too
- * recently, see REPORT_AGAIN_AFTER), `recognised` or `ignored`.
+ * recently, see REPORT_AGAIN_AFTER), `recognised` or `ignored`. `labelled`: a person's label says that it is not to be reported. As a
+ * label can be removed, this one alone is replaced by any other.
  */
-export type Settlement = 'reported' | 'spaced' | 'recognised' | 'ignored';
+export type Settlement = 'reported' | 'spaced' | 'recognised' | 'ignored' | 'labelled';
 
 /** A device keeps this many visits: more than one only so that sightings that arrive late find theirs. */
 export const MOST_VISITS = 6;
@@ -36,7 +37,7 @@ export interface VisitRegister {
    * cannot be reached; entering the same again is harmless.
    */
   registerSightings(mac: MacAddress, firstMs: number, lastMs: number): Awaitable<RegisteredVisit>;
-  /** Says what became of the visit that began at `startMs`. Of several answers the first stays. */
+  /** Says what became of the visit that began at `startMs`. Of several answers the first stays, but for `labelled`. */
   settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): Awaitable<void>;
   /** Removes everything about a device. */
   forget(mac: MacAddress): Awaitable<void>;

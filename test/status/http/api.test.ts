@@ -104,6 +104,7 @@ test('a device has the shape of `replay --json`, and what became of its report',
         recordId: trial.sandbox.failedCheckins[0]?.Id,
         at: time,
       },
+      label: null,
     },
     expect.objectContaining({
       mac: LAPTOP.mac,

@@ -97,6 +97,29 @@ describe.each<[string, () => VisitRegister]>([
     }
   });
 
+  test('what a label settled is replaced by any other settlement, and replaces none', async () => {
+    const register = make();
+    const settlement = async () => (await register.registerSightings(MAC, minutes(0), minutes(1))).settlement;
+    await register.registerSightings(MAC, minutes(0), minutes(0));
+    await register.settleVisit(MAC, minutes(0), 'labelled');
+    expect(await settlement()).toBe('labelled');
+    await register.settleVisit(MAC, minutes(0), 'spaced');
+    expect(await settlement()).toBe('spaced');
+    await register.settleVisit(MAC, minutes(0), 'labelled');
+    expect(await settlement()).toBe('spaced');
+  });
+
+  test.each([[[0, 25]], [[25, 0]]])(
+    'of two visits that are joined, one of them labelled, the other settlement stays (%j)',
+    async ([labelled = 0, reported = 0]) => {
+      const register = make();
+      for (const at of [0, 25]) await register.registerSightings(MAC, minutes(at), minutes(at));
+      await register.settleVisit(MAC, minutes(labelled), 'labelled');
+      await register.settleVisit(MAC, minutes(reported), 'reported');
+      expect((await register.registerSightings(MAC, minutes(12), minutes(12))).settlement).toBe('reported');
+    },
+  );
+
   test('an early visit that was found late and is one too many is gone with the next sighting', async () => {
     const register = make();
     for (let visit = 1; visit <= MOST_VISITS; visit++)
@@ -126,7 +149,7 @@ test('Redis and memory give the same answers to any sequence, in any order of ti
     }),
     fc.record({
       kind: fc.constant('settle' as const),
-      how: fc.constantFrom('reported' as const, 'recognised' as const),
+      how: fc.constantFrom('reported' as const, 'recognised' as const, 'labelled' as const),
     }),
   );
   await fc.assert(

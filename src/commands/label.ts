@@ -1,0 +1,75 @@
+// `wifi-monitor label`: what operators said of devices. Lists the labels, sets one or removes one.
+import { formatMac, type MacAddress } from '../addresses/mac-address.js';
+import { ConfigError } from '../config/config.js';
+import { readConfig } from '../config/read.js';
+import { RedisLabelStore } from '../devices/label-store.js';
+import { type LabelKind, MOST_LABELS } from '../devices/labels.js';
+import { countWords } from '../presenters/count-words.js';
+import { labelJson, labelsJson } from '../presenters/label-json.js';
+import { printTable } from '../presenters/table.js';
+import { withRedis } from '../sensor/redis-connection.js';
+
+export type LabelRequest =
+  | { readonly kind: 'list' }
+  | { readonly kind: 'set'; readonly mac: MacAddress; readonly as: LabelKind; readonly name: string | null }
+  | { readonly kind: 'remove'; readonly mac: MacAddress };
+
+const IN_FORCE = 'Running monitors follow within two seconds.';
+
+/** Does what is asked for. Returns the exit code. @throws ConfigError */
+export function label(request: LabelRequest, options: { readonly json: boolean }): Promise<number> {
+  return withLabels(async (store) => {
+    switch (request.kind) {
+      case 'list':
+        await list(store, options.json);
+        return 0;
+      case 'set': {
+        const { mac, as, name } = request;
+        const given = { kind: as, name, sinceMs: Date.now() };
+        if (!(await store.put(mac, given))) {
+          throw new Error(
+            `there are ${MOST_LABELS} labels already: remove some first ("wifi-monitor label" lists them)`,
+          );
+        }
+        const words = `${formatMac(mac)} is labelled as ${as}${name === null ? '' : ` (${name})`}. ${IN_FORCE}`;
+        process.stdout.write(`${options.json ? JSON.stringify(labelJson(mac, given)) : words}\n`);
+        return 0;
+      }
+      case 'remove':
+        if (!(await store.remove(request.mac))) {
+          throw new Error(`${formatMac(request.mac)} has no label ("wifi-monitor label" lists them)`);
+        }
+        if (!options.json) process.stdout.write(`${formatMac(request.mac)} has no label any more. ${IN_FORCE}\n`);
+        return 0;
+    }
+  });
+}
+
+async function list(store: RedisLabelStore, json: boolean): Promise<void> {
+  const labels = labelsJson(await store.all());
+  if (json) {
+    for (const one of labels) process.stdout.write(`${JSON.stringify(one)}\n`);
+    return;
+  }
+  const rows = labels.map(({ mac, as, name, since }) => [mac, as, name ?? '', since.slice(0, 19)]);
+  printTable(
+    [{ title: 'MAC' }, { title: 'AS' }, { title: 'NAME', least: 12 }, { title: 'SINCE (UTC)', dispensable: 1 }],
+    rows,
+  );
+  process.stdout.write(`${countWords(labels.length, 'label')}.\n`);
+}
+
+async function withLabels<T>(work: (store: RedisLabelStore) => Promise<T>): Promise<T> {
+  const { redisUrl, businessId } = readConfig(process.env, { nexudus: false });
+  const problems = [
+    ...(redisUrl === null
+      ? [
+          'REDIS_URL: must be set: without Redis a label lasts as long as the monitor, and only its page and API can give one ' +
+            '(IGNORE_MACS and KNOWN_DEVICES_FILE last)',
+        ]
+      : []),
+    ...(businessId === null ? ['NEXUDUS_BUSINESS_ID: must be set: labels belong to a location'] : []),
+  ];
+  if (redisUrl === null || businessId === null) throw new ConfigError(problems);
+  return withRedis(redisUrl, (redis) => work(new RedisLabelStore(redis, businessId)));
+}

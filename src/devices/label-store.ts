@@ -1,0 +1,229 @@
+// Where labels are kept: in Redis until they are removed, for all sensors of a business, or in the memory of one process.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { isDeviceMac, type MacAddress, macDigits, parseMac } from '../addresses/mac-address.js';
+import { LABEL_KINDS, type Label, labelName, MOST_LABELS } from './labels.js';
+
+/** With the reading itself well below the two seconds after which a label is promised to be in force. */
+const LOOK_EVERY_MS = 500;
+
+export interface LabelStore {
+  /** Whether labels outlive this process. */
+  readonly isLasting: boolean;
+  /** Returns false when there are MOST_LABELS already. Rejects when the store cannot be reached, as do the others. */
+  put(mac: MacAddress, label: Label): Promise<boolean>;
+  /** Returns whether there was one. */
+  remove(mac: MacAddress): Promise<boolean>;
+  all(): Promise<ReadonlyMap<MacAddress, Label>>;
+  /** The label as it is in the store at this moment; of any business. */
+  labelOf(businessId: number, mac: MacAddress): Promise<Label | null>;
+}
+
+export type OnLabels = (labels: ReadonlyMap<MacAddress, Label>) => void;
+
+export class MemoryLabelStore implements LabelStore {
+  readonly isLasting = false;
+  private labels: ReadonlyMap<MacAddress, Label> = new Map();
+
+  /** `onLabels` hears of all labels whenever one has changed. */
+  constructor(private readonly onLabels: OnLabels) {}
+
+  async put(mac: MacAddress, label: Label): Promise<boolean> {
+    if (!this.labels.has(mac) && this.labels.size >= MOST_LABELS) return false;
+    this.labels = new Map(this.labels).set(mac, label);
+    this.onLabels(this.labels);
+    return true;
+  }
+
+  async remove(mac: MacAddress): Promise<boolean> {
+    const labels = new Map(this.labels);
+    if (!labels.delete(mac)) return false;
+    this.labels = labels;
+    this.onLabels(labels);
+    return true;
+  }
+
+  async all(): Promise<ReadonlyMap<MacAddress, Label>> {
+    return this.labels;
+  }
+
+  async labelOf(_businessId: number, mac: MacAddress): Promise<Label | null> {
+    return this.labels.get(mac) ?? null;
+  }
+}
+
+/**
+ * KEYS[1] is a hash: one field a device. KEYS[2] is text that is another after every change. A counter would not do: a Redis that lost
+ * its last second would count to the same number twice.
+ */
+const PUT = `
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[4])
+return 1`;
+
+const REMOVE = `
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
+return 1`;
+
+const STORED_LABEL = z.object({
+  kind: z.enum(LABEL_KINDS),
+  name: z
+    .string()
+    .refine((name) => labelName(name) === name)
+    .nullable(),
+  sinceMs: z.number().int().nonnegative().max(8_640_000_000_000_000),
+});
+
+const labelsKey = (businessId: number | '*') => `{nwm:${businessId}}:labels`;
+const versionKey = (key: string) => `${key}:version`;
+
+export class RedisLabelStore implements LabelStore {
+  readonly isLasting = true;
+  private readonly key: string;
+
+  /** `redis` stays the caller's. */
+  constructor(
+    private readonly redis: Redis,
+    businessId: number,
+  ) {
+    this.key = labelsKey(businessId);
+  }
+
+  async put(mac: MacAddress, label: Label): Promise<boolean> {
+    const { key, redis } = this;
+    const value = JSON.stringify(label);
+    return (await redis.eval(PUT, 2, key, versionKey(key), macDigits(mac), value, MOST_LABELS, randomUUID())) === 1;
+  }
+
+  remove(mac: MacAddress): Promise<boolean> {
+    return removeFrom(this.redis, this.key, mac);
+  }
+
+  async all(): Promise<ReadonlyMap<MacAddress, Label>> {
+    const labels = new Map<MacAddress, Label>();
+    for (const [field, value] of Object.entries(await this.redis.hgetall(this.key))) {
+      const mac = parseMac(field);
+      const label = parseLabel(value);
+      if (mac === null || !isDeviceMac(mac) || label === null) continue;
+      labels.set(mac, label);
+      if (labels.size >= MOST_LABELS) break;
+    }
+    return labels;
+  }
+
+  async labelOf(businessId: number, mac: MacAddress): Promise<Label | null> {
+    return parseLabel(await this.redis.hget(labelsKey(businessId), macDigits(mac)));
+  }
+
+  /** Another text after every change; null when nothing was ever labelled. */
+  version(): Promise<string | null> {
+    return this.redis.get(versionKey(this.key));
+  }
+}
+
+/**
+ * The labels in Redis, and whoever wants to hear when they change. Asks instead of subscribing: a message can be lost, and a sensor
+ * would not know that it is behind.
+ */
+export class FollowedLabels implements LabelStore {
+  readonly isLasting = true;
+  private seen: string | null | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private readonly closing = new AbortController();
+
+  /** `onLabels` hears of all labels at first, and whenever one has changed. */
+  constructor(
+    private readonly store: RedisLabelStore,
+    private readonly onLabels: OnLabels,
+  ) {}
+
+  /** Resolves when the labels were read for the first time, or could not be. Reads on until `close`. */
+  async start(): Promise<void> {
+    await this.look().catch(() => {});
+    void this.follow();
+  }
+
+  async put(mac: MacAddress, label: Label): Promise<boolean> {
+    const isPut = await this.store.put(mac, label);
+    await this.look().catch(() => {});
+    return isPut;
+  }
+
+  async remove(mac: MacAddress): Promise<boolean> {
+    const isRemoved = await this.store.remove(mac);
+    await this.look().catch(() => {});
+    return isRemoved;
+  }
+
+  all(): Promise<ReadonlyMap<MacAddress, Label>> {
+    return this.store.all();
+  }
+
+  labelOf(businessId: number, mac: MacAddress): Promise<Label | null> {
+    return this.store.labelOf(businessId, mac);
+  }
+
+  close(): void {
+    this.closing.abort();
+  }
+
+  private async follow(): Promise<void> {
+    const { signal } = this.closing;
+    while (!signal.aborted) {
+      await delay(LOOK_EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
+      // While Redis is away the labels that are known stay in force.
+      if (!signal.aborted) await this.look().catch(() => {});
+    }
+  }
+
+  /** One look after the other, so that an earlier answer never takes the place of a later one. */
+  private look(): Promise<void> {
+    const next = this.looking.catch(() => {}).then(() => this.readIfChanged());
+    this.looking = next;
+    return next;
+  }
+
+  private async readIfChanged(): Promise<void> {
+    // The version first: a change that comes in between is read now and once more.
+    const version = await this.store.version();
+    if (version === this.seen || this.closing.signal.aborted) return;
+    this.onLabels(await this.store.all());
+    this.seen = version;
+  }
+}
+
+/** Every business's labels of a device on this Redis: how many there are, or with `remove` how many were removed. */
+export async function labelsEverywhere(
+  redis: Redis,
+  mac: MacAddress,
+  { remove }: { remove: boolean },
+): Promise<number> {
+  let found = 0;
+  let cursor = '0';
+  do {
+    const [next, keys] = await redis.scan(cursor, 'MATCH', labelsKey('*'), 'COUNT', 1_000);
+    cursor = next;
+    for (const key of keys) {
+      const isThere = remove ? await removeFrom(redis, key, mac) : (await redis.hexists(key, macDigits(mac))) === 1;
+      if (isThere) found++;
+    }
+  } while (cursor !== '0');
+  return found;
+}
+
+async function removeFrom(redis: Redis, key: string, mac: MacAddress): Promise<boolean> {
+  return (await redis.eval(REMOVE, 2, key, versionKey(key), macDigits(mac), randomUUID())) === 1;
+}
+
+/** Others can write to Redis as well. Null: no label of ours. */
+function parseLabel(value: string | null): Label | null {
+  try {
+    return STORED_LABEL.safeParse(JSON.parse(value ?? 'null')).data ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,63 @@
+// What an operator said of a device: equipment that is never to be reported, or known, with a name. The index in memory.
+import type { MacAddress } from '../addresses/mac-address.js';
+import { Span } from '../decode/sighting.js';
+import { safeText } from '../decode/text.js';
+
+export const LABEL_KINDS = ['equipment', 'known'] as const;
+export type LabelKind = (typeof LABEL_KINDS)[number];
+
+export interface Label {
+  readonly kind: LabelKind;
+  readonly name: string | null;
+  /** When the operator said so, ms since the epoch. */
+  readonly sinceMs: number;
+}
+
+/** One location has at most this many. */
+export const MOST_LABELS = 10_000;
+/** Characters (code points) of a name. */
+export const LONGEST_LABEL_NAME = 64;
+
+/** What the stages that ask may do with the labels. */
+export interface LabelView {
+  of(mac: MacAddress): Label | null;
+}
+
+/** The name as it is kept: runs of spaces are one. Null when it is empty, too long, or holds what nobody can see. */
+export function labelName(text: string): string | null {
+  const name = text.trim().replace(/\p{Zs}+/gu, ' ');
+  // A character takes four octets at most: what is longer is too long without looking at it.
+  if (name.length > 2 * LONGEST_LABEL_NAME) return null;
+  const bytes = Buffer.from(name);
+  const span = new Span();
+  span.set(bytes, 0, bytes.length);
+  return safeText(span, LONGEST_LABEL_NAME) === name ? name : null;
+}
+
+/** The rule that `labelName` holds names against, for whoever gave a wrong one. */
+export const LABEL_NAME_RULE = `write a name of 1 to ${LONGEST_LABEL_NAME} characters on one line, without invisible ones`;
+
+export class Labels implements LabelView {
+  private byMac: ReadonlyMap<MacAddress, Label> = new Map();
+
+  of(mac: MacAddress): Label | null {
+    return this.byMac.get(mac) ?? null;
+  }
+
+  all(): ReadonlyMap<MacAddress, Label> {
+    return this.byMac;
+  }
+
+  /** Takes `labels` in place of all that were there. Returns the devices whose label is another now. */
+  replace(labels: ReadonlyMap<MacAddress, Label>): ReadonlySet<MacAddress> {
+    const changed = new Set<MacAddress>();
+    for (const [mac, label] of labels) if (!isSame(label, this.of(mac))) changed.add(mac);
+    for (const mac of this.byMac.keys()) if (!labels.has(mac)) changed.add(mac);
+    this.byMac = labels;
+    return changed;
+  }
+}
+
+function isSame(label: Label, before: Label | null): boolean {
+  return before !== null && label.kind === before.kind && label.name === before.name;
+}

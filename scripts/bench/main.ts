@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { bounds } from './bounds.js';
 import { directoryCosts } from './directory.js';
 import { live } from './live.js';
+import { presence } from './presence.js';
 import { replayCurves, replays } from './replays.js';
 import { machine } from './report.js';
 import { stages } from './stages.js';
@@ -10,9 +11,10 @@ import { startUp } from './start-up.js';
 
 const HELP = `Measures wifi-monitor, and prints tables. Every time is beside that of a public tool on the same machine, or a count.
 
-  --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live
+  --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live,
+                    presence
                     (default: all; a quarter of an hour)
-  --rounds N        runs of each command, interleaved (default: 5)
+  --rounds N        runs of each command, interleaved; for presence, days (default: 5)
 
 Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" needs root.
 `;
@@ -25,6 +27,7 @@ const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
   stages,
   directory: directoryCosts,
   live,
+  presence,
 };
 
 const { values } = parseArgs({

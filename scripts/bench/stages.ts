@@ -67,6 +67,7 @@ const report = {
   mac: macOfDevice(0),
   startMs: START_MS,
   localStart: null,
+  kind: null,
   hostname: 'phone-000001',
   ipv4: 0x0a000101,
   ipv6: null,

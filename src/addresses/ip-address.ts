@@ -46,3 +46,22 @@ export function isLinkLocal(bytes: Uint8Array, at: number): boolean {
 function uint16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }
+
+/** Whether the address at `at` is in fc00::/7 (RFC 4193): its sender is in this house. */
+export function isUniqueLocal(bytes: Uint8Array, at: number): boolean {
+  return ((bytes[at] as number) & 0xfe) === 0xfc;
+}
+
+/** First address and prefix length of the blocks that the Internet does not route to anybody. */
+const PRIVATE_IPV4: readonly [first: number, prefixLength: number][] = [
+  [0x0a000000, 8], // RFC 1918
+  [0xac100000, 12], // RFC 1918
+  [0xc0a80000, 16], // RFC 1918
+  [0x64400000, 10], // RFC 6598: carrier-grade NAT, and overlay networks
+  [0xa9fe0000, 16], // RFC 3927: link-local
+];
+
+/** Whether an address held as an unsigned 32-bit number belongs to a network that is not the Internet. */
+export function isPrivateIpv4(address: number): boolean {
+  return PRIVATE_IPV4.some(([first, prefixLength]) => (address ^ first) >>> (32 - prefixLength) === 0);
+}

@@ -1,5 +1,6 @@
 // The machine's network interfaces, as Linux shows them under /sys/class/net and /proc/net.
 import { readdirSync, readFileSync } from 'node:fs';
+import { formatIpv4 } from '../addresses/ip-address.js';
 import { type MacAddress, parseMac } from '../addresses/mac-address.js';
 
 const SYS = '/sys/class/net';
@@ -111,4 +112,16 @@ export function defaultRoute(): DefaultRoute | null {
     .sort((a, b) => Number.parseInt(a[5] ?? '0', 16) - Number.parseInt(b[5] ?? '0', 16));
   const ipv6Name = ipv6[0]?.[9];
   return ipv6Name === undefined ? null : { interfaceName: ipv6Name, gatewayIpv4: 0 };
+}
+
+const ATF_COM = 0x2;
+
+/** The MAC that the system has resolved for an IPv4 address (/proc/net/arp, complete entries only); null when it has none. */
+export function neighbourMac(ipv4: number): MacAddress | null {
+  const text = formatIpv4(ipv4);
+  for (const line of (read('/proc/net/arp') ?? '').split('\n').slice(1)) {
+    const [address, , flags, mac = ''] = line.trim().split(/\s+/);
+    if (address === text && (Number(flags) & ATF_COM) !== 0) return parseMac(mac);
+  }
+  return null;
 }

@@ -22,6 +22,7 @@ export interface Config {
   readonly interfaces: readonly string[];
   readonly promiscuous: boolean;
   readonly ipv6: boolean;
+  readonly learnEquipment: boolean;
   readonly redisUrl: string | null;
   readonly visitGapMs: number;
   readonly settleTimeMs: number;

@@ -114,7 +114,8 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     problems.push(`RETENTION: must be at least VISIT_GAP and SETTLE_TIME and a minute together (${least})`);
   }
   const again = valid('REPORT_AGAIN_AFTER');
-  if (again !== undefined && retention !== undefined && retention < again) {
+  // The default gives way to a RETENTION that somebody set.
+  if (values.REPORT_AGAIN_AFTER !== undefined && again !== undefined && retention !== undefined && retention < again) {
     problems.push(
       `RETENTION: must not be shorter than REPORT_AGAIN_AFTER (${formatDuration(again)}), which relies on it`,
     );
@@ -136,6 +137,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     interfaces: env.CAPTURE_INTERFACE,
     promiscuous: env.CAPTURE_PROMISCUOUS,
     ipv6: env.CAPTURE_IPV6,
+    learnEquipment: env.LEARN_EQUIPMENT,
     redisUrl: env.REDIS_URL ?? null,
     visitGapMs: env.VISIT_GAP,
     settleTimeMs: env.SETTLE_TIME,
@@ -144,7 +146,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     ignore: ignore.rules,
     timeZone: env.SPACE_TIMEZONE ?? null,
     dryRun: env.DRY_RUN,
-    reportAgainAfterMs: env.REPORT_AGAIN_AFTER,
+    reportAgainAfterMs: Math.min(env.REPORT_AGAIN_AFTER, env.RETENTION),
     reportInactive: env.REPORT_INACTIVE,
     silenceAlarmMs: env.SILENCE_ALARM,
     retentionMs: env.RETENTION,

@@ -63,6 +63,9 @@ export const ENVIRONMENT = z.object({
   CAPTURE_INTERFACE: list().describe('Interfaces to listen on, comma-separated; by default that of the default route'),
   CAPTURE_PROMISCUOUS: flag('false').describe('Also take frames meant for others; only of use on a mirror port'),
   CAPTURE_IPV6: flag('true').describe('Also listen to Neighbor Discovery and DHCPv6'),
+  LEARN_EQUIPMENT: flag('true').describe(
+    'Learn routers and DHCP servers from what they send; false: only the default gateway',
+  ),
   REDIS_URL: url(['redis:', 'rediss:', 'unix:'], 'redis://127.0.0.1:6379/0 or unix:///run/redis/redis.sock')
     .refine(hasReadableLogin, { message: 'must have % in user name and password written as %25' })
     .refine(hasSocketPath, {
@@ -70,7 +73,7 @@ export const ENVIRONMENT = z.object({
     })
     .optional()
     .describe('Keeps visits and the outbox over restarts and between sensors; without it they live in memory'),
-  VISIT_GAP: duration('15m', 1_000, MAX_TIMER_MS).describe(
+  VISIT_GAP: duration('45m', 1_000, MAX_TIMER_MS).describe(
     'A device silent for longer than this has left; its return is a new visit',
   ),
   SETTLE_TIME: duration('3s', 0, 600_000).describe("How long a device's first frames are collected before a decision"),
@@ -87,8 +90,8 @@ export const ENVIRONMENT = z.object({
     .optional()
     .describe('Time zone of the location; when set, failed check-ins carry the local time as well'),
   DRY_RUN: flag('false').describe('Decide and log, but post nothing'),
-  REPORT_AGAIN_AFTER: duration('0s', 0, MAX_DURATION_MS).describe(
-    'Least time between two reports of one device; 0s reports every visit',
+  REPORT_AGAIN_AFTER: duration('12h', 0, MAX_DURATION_MS).describe(
+    'Least time between two reports of one device; 0s reports every visit. The default is RETENTION where that is shorter',
   ),
   REPORT_INACTIVE: flag('false').describe('Also report registered devices of inactive or archived coworkers'),
   SILENCE_ALARM: duration('15m', 0, MAX_TIMER_MS).describe(

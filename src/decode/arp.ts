@@ -2,7 +2,7 @@
 import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import { ETHERTYPE_IPV4, type LinkHeader } from './link-layer.js';
 import { uint8, uint16, uint32 } from './octets.js';
-import type { Sighting, Verdict } from './sighting.js';
+import type { Announcement, Sighting, Verdict } from './sighting.js';
 
 const FIXED_LENGTH = 8;
 const LENGTH = 28;
@@ -12,7 +12,8 @@ const REPLY = 2;
 
 /**
  * The sender hardware address is the device, not the Ethernet source: the two differ behind a proxy or a repeater, and
- * with Microsoft NLB. A probe (sender address 0.0.0.0, RFC 5227 1.1) is a sighting without an address.
+ * with Microsoft NLB. A probe (sender address 0.0.0.0, RFC 5227 1.1) is a sighting without an address. Only a sender that is
+ * the Ethernet source says that it holds its address: for another station anybody can say so.
  */
 export function decodeArp(
   frame: Uint8Array,
@@ -20,6 +21,7 @@ export function decodeArp(
   end: number,
   link: Readonly<LinkHeader>,
   sighting: Sighting,
+  announcement: Announcement,
 ): Verdict {
   if (end - at < FIXED_LENGTH) return 'short-arp';
   if (uint16(frame, at) !== HTYPE_ETHERNET || uint16(frame, at + 2) !== ETHERTYPE_IPV4) return 'other';
@@ -32,7 +34,14 @@ export function decodeArp(
   if (!isDeviceMac(sender)) return 'other';
   sighting.mac = sender;
   sighting.via = 'arp';
-  sighting.ipv4 = uint32(frame, at + 14);
+  const address = uint32(frame, at + 14);
+  sighting.ipv4 = address;
+  if (address === 0) sighting.probedIpv4 = uint32(frame, at + 24);
   sighting.forwarded = link.source !== 0 && link.source !== sender;
+  if (address !== 0 && link.source === sender) {
+    announcement.kind = 'holds-ipv4';
+    announcement.station = sender;
+    announcement.stationIpv4 = address;
+  }
   return 'sighting';
 }

@@ -49,6 +49,7 @@ class Option extends Span {
 
 /** The options of the message last read. One object serves all messages; its spans lie in the frame or in its own rooms. */
 export class DhcpOptions {
+  readonly #subnetMask = new Option();
   readonly #router = new Option();
   readonly #hostName = new Option();
   readonly #requestedAddress = new Option();
@@ -66,6 +67,7 @@ export class DhcpOptions {
   readonly clientIdentifier = new Option();
 
   readonly #byCode = new Map([
+    [1, this.#subnetMask],
     [3, this.#router],
     [12, this.#hostName],
     [50, this.#requestedAddress],
@@ -97,6 +99,11 @@ export class DhcpOptions {
   /** Option 54; 0 when absent. */
   get serverIdentifier(): number {
     return firstAddress(this.#serverIdentifier);
+  }
+
+  /** Option 1; 0 when absent. */
+  get subnetMask(): number {
+    return firstAddress(this.#subnetMask);
   }
 
   /** The first address of option 3; 0 when absent. */

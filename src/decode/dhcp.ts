@@ -1,4 +1,5 @@
 // DHCPv4 and plain BOOTP messages (RFC 951, 2131): which device speaks, and what the server says about the network.
+import { isPrivateIpv4 } from '../addresses/ip-address.js';
 import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import { DhcpOptions, NO_MESSAGE_TYPE } from './dhcp-options.js';
 import type { LinkHeader } from './link-layer.js';
@@ -8,6 +9,8 @@ import type { Datagram } from './udp.js';
 
 /** Up to and without the magic cookie (RFC 2131, figure 1). Plain BOOTP need not have more that matters to us. */
 const FIXED_LENGTH = 236;
+/** Where an IPv4 header has its source address. */
+const IPV4_SOURCE = 12;
 const BOOTREQUEST = 1;
 const BOOTREPLY = 2;
 const HTYPE_ETHERNET = 1;
@@ -25,11 +28,17 @@ const options = new DhcpOptions();
 
 /**
  * The device is `chaddr`, whatever the Ethernet source (relays). A client's message counts unless it says goodbye
- * (RELEASE); a server's only as an ACK. OFFER and ACK fill in `announcement`, whomever they are for, and so does a REQUEST
- * that names its server.
+ * (RELEASE); a server's only as an ACK. An OFFER shows nobody, but announces its server.
+ *
+ * A message from a public address came from the Internet, where anybody can write any `chaddr` into it, so it is no evidence. Private
+ * addresses count, because a router of the house passes on unicast renewals. A space whose LAN has public addresses loses the
+ * renewals and the servers' answers; joins, whose source is 0.0.0.0, and ARP show its devices all the same.
+ *
+ * `ip` is where the IPv4 header starts.
  */
 export function decodeDhcp(
   frame: Uint8Array,
+  ip: number,
   datagram: Readonly<Datagram>,
   link: Readonly<LinkHeader>,
   sighting: Sighting,
@@ -43,39 +52,48 @@ export function decodeDhcp(
   // Without its message type, a RELEASE cannot be told from a REQUEST.
   if (datagram.cut && options.messageType === NO_MESSAGE_TYPE) return 'short-dhcp';
 
-  if (op === BOOTREPLY) {
-    if (options.messageType !== DHCPOFFER && options.messageType !== DHCPACK) return 'other';
-    announce(frame, at, link, announcement);
-    if (options.messageType !== DHCPACK) return 'other';
-  } else if (!isFromPresentClient(options.messageType)) {
-    return 'other';
-  }
-
+  const source = uint32(frame, ip + IPV4_SOURCE);
+  if (source !== 0 && !isPrivateIpv4(source)) return 'other';
   const htype = uint8(frame, at + 1);
   const hlen = uint8(frame, at + 2);
   if ((htype !== HTYPE_ETHERNET && htype !== HTYPE_IEEE802) || hlen !== 6) return 'other';
   const chaddr = readMac(frame, at + 28);
   if (!isDeviceMac(chaddr)) return 'other';
+  const { messageType } = options;
+  const isRequest = op === BOOTREQUEST;
+  if (isRequest ? !isFromPresentClient(messageType) : messageType !== DHCPOFFER && messageType !== DHCPACK)
+    return 'other';
+
+  const giaddr = uint32(frame, at + 24);
+  announcement.kind = isRequest ? 'dhcp-request' : messageType === DHCPACK ? 'dhcp-ack' : 'dhcp-offer';
+  announcement.station = isDeviceMac(link.source) ? link.source : 0;
+  announcement.vlan = link.vlan;
+  announcement.stationIpv4 = source;
+  announcement.client = chaddr;
+  announcement.xid = uint32(frame, at + 4);
+  announcement.serverIpv4 = isRequest && messageType !== DHCPREQUEST ? 0 : options.serverIdentifier;
+  announcement.routerIpv4 = isRequest ? 0 : options.router;
+  announcement.subnetMask = isRequest ? 0 : options.subnetMask;
+  announcement.relayIpv4 = giaddr;
+  if (announcement.kind === 'dhcp-offer') return 'other';
 
   sighting.mac = chaddr;
   sighting.via = 'dhcp';
   sighting.hostname.copy(options.hostname);
   sighting.clientId.copy(options.clientIdentifier);
   const ciaddr = uint32(frame, at + 12);
-  const relayed = uint32(frame, at + 24) !== 0;
-  if (op === BOOTREQUEST) {
-    sighting.ipv4 = ciaddr || (options.messageType === DHCPREQUEST ? options.requestedAddress : 0);
-    // RFC 2131, 4.3.2: a client that selects names the server. Answers are often unicast, this is always broadcast.
-    if (options.messageType === DHCPREQUEST) announcement.dhcpServerIp = options.serverIdentifier;
+  if (isRequest) {
+    sighting.ipv4 = ciaddr || (messageType === DHCPREQUEST ? options.requestedAddress : 0);
     sighting.vendorClass.copy(options.vendorClass);
     sighting.parameterList.copy(options.parameterList);
-    sighting.forwarded = relayed || (link.source !== 0 && link.source !== chaddr);
-    // RFC 1542, 4.1.1: who fills in giaddr passes the message on under an address of its own.
-    if (relayed && link.source !== chaddr && isDeviceMac(link.source)) announcement.relayMac = link.source;
+    const isOwnFrame = link.source === 0 || link.source === chaddr;
+    sighting.forwarded = giaddr !== 0 || !isOwnFrame;
+    // RFC 2131, 4.1: a client without an address sends from 0.0.0.0, and nothing with that source is routed.
+    if (giaddr === 0 && source === 0 && !isOwnFrame && isDeviceMac(link.source)) sighting.repeater = link.source;
   } else {
     // The answer to an INFORM has no yiaddr (RFC 2131, 4.3.5). Option 60 of an answer is about the server.
     sighting.ipv4 = uint32(frame, at + 16) || ciaddr;
-    sighting.forwarded = relayed;
+    sighting.forwarded = giaddr !== 0;
   }
   return 'sighting';
 }
@@ -92,11 +110,4 @@ function isFromPresentClient(messageType: number): boolean {
     default:
       return false;
   }
-}
-
-function announce(frame: Uint8Array, at: number, link: Readonly<LinkHeader>, announcement: Announcement): void {
-  announcement.dhcpServerIp = options.serverIdentifier;
-  announcement.routerIp = options.router;
-  const giaddr = uint32(frame, at + 24);
-  if (giaddr === 0 && isDeviceMac(link.source)) announcement.dhcpServerMac = link.source;
 }

@@ -1,10 +1,10 @@
 // DHCPv6 (RFC 8415): clients' messages, plain or wrapped by relays.
 
-import { isLinkLocal, isUnspecified } from '../addresses/ip-address.js';
+import { isLinkLocal, isUniqueLocal, isUnspecified } from '../addresses/ip-address.js';
 import { isDeviceMac, type MacAddress, readMac } from '../addresses/mac-address.js';
 import { readDomainName } from './domain-name.js';
 import type { LinkHeader } from './link-layer.js';
-import { uint8, uint16 } from './octets.js';
+import { uint8, uint16, uint32 } from './octets.js';
 import { type Announcement, type Sighting, Span, type Verdict } from './sighting.js';
 import type { Datagram } from './udp.js';
 
@@ -38,6 +38,8 @@ const DUID_LLT = 1;
 const DUID_LL = 3;
 /** RFC 8415, 11.1: the type, then at most 128 octets. */
 const LONGEST_DUID = 130;
+/** Added to a hash, so that it equals no MAC. */
+const BEYOND_MACS = 2 ** 48;
 const HTYPE_ETHERNET = 1;
 const HTYPE_IEEE802 = 6;
 
@@ -49,8 +51,12 @@ const clientLinkLayerAddress = new Span();
 /**
  * Who speaks, surest first: the link-layer address noted by the client's own relay (RFC 6939); the Ethernet source of a
  * message straight from a client (its DUID is often made from another of its interfaces, RFC 8415 11, so reporting that
- * would report a device that is not here); the address in the DUID. A server's messages are no sightings; their Ethernet source is
- * announced: it is the server, or the relay or router that brings its answers.
+ * would report a device that is not here); the address in the DUID. A server's messages are no sightings; they announce the server,
+ * or the relay that brings its answers.
+ *
+ * Only what a link-local or a unique local address sent is evidence; anything else may have come from the Internet. A client
+ * sends from its link-local address (RFC 8415, 7), so a space whose LAN has global addresses loses unicast renewals, which few servers
+ * allow, and what a relay sends from a global address. Neighbor Discovery shows those devices all the same.
  *
  * `ip` is where the IPv6 header starts.
  */
@@ -62,12 +68,14 @@ export function decodeDhcpv6(
   sighting: Sighting,
   announcement: Announcement,
 ): Verdict {
+  const source = ip + IPV6_SOURCE;
   let at = datagram.start;
   let end = datagram.end;
-  let peer = ip + IPV6_SOURCE;
+  let peer = source;
   let relays = 0;
   let mac: MacAddress = 0;
   if (end - at < CLIENT_HEADER_LENGTH) return 'short-dhcpv6';
+  if (!isLinkLocal(frame, source) && !isUniqueLocal(frame, source)) return 'other';
 
   while (uint8(frame, at) === RELAY_FORW) {
     if (end - at < RELAY_HEADER_LENGTH) return 'short-dhcpv6';
@@ -81,12 +89,19 @@ export function decodeDhcpv6(
   }
 
   const type = uint8(frame, at);
-  if ((type === ADVERTISE || type === REPLY) && relays === 0) {
-    if (isDeviceMac(link.source)) announcement.dhcpServerMac = link.source;
-    return 'other';
-  }
-  if (!isFromPresentClient(type)) return 'other';
+  const isAnswer = type === ADVERTISE || type === REPLY;
+  if (!isAnswer && !isFromPresentClient(type)) return 'other';
   if (!readOptions(frame, at + CLIENT_HEADER_LENGTH, end, datagram.cut)) return 'bad-dhcpv6';
+  // Servers copy the Client Identifier into their answers (RFC 8415, 18.3); without one nobody can tell whom they answer.
+  if (relays === 0 && isLinkLocal(frame, source) && clientId.length > 0) {
+    announcement.kind = !isAnswer ? 'dhcpv6-request' : type === REPLY ? 'dhcpv6-reply' : 'dhcpv6-advertise';
+    announcement.station = isDeviceMac(link.source) ? link.source : 0;
+    announcement.vlan = link.vlan;
+    announcement.client = BEYOND_MACS + (clientId.hash() >>> 0);
+    // Behind the message type, three octets.
+    announcement.xid = uint32(frame, at) & 0xffffff;
+  }
+  if (isAnswer) return 'other';
 
   if (relays === 0 && isLinkLocal(frame, peer)) mac = link.source;
   if (mac === 0) mac = macInDuid();

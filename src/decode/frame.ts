@@ -35,7 +35,7 @@ export function decodeFrame(
   sighting.vlan = link.vlan;
   switch (link.etherType) {
     case ETHERTYPE_ARP:
-      return decodeArp(frame, link.payload, end, link, sighting);
+      return decodeArp(frame, link.payload, end, link, sighting, announcement);
     case ETHERTYPE_IPV4:
       return decodeIpv4(frame, link.payload, end, link, sighting, announcement);
     case ETHERTYPE_IPV6:

@@ -38,5 +38,5 @@ export function decodeIpv4(
 
   const end = Math.min(frameEnd, at + totalLength);
   const verdict = readDatagram(frame, at + headerLength, end, DHCP_CLIENT_PORT, DHCP_SERVER_PORT, datagram);
-  return verdict ?? decodeDhcp(frame, datagram, link, sighting, announcement);
+  return verdict ?? decodeDhcp(frame, at, datagram, link, sighting, announcement);
 }

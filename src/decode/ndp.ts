@@ -3,7 +3,7 @@
 import { isLinkLocal, isUnspecified } from '../addresses/ip-address.js';
 import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import type { LinkHeader } from './link-layer.js';
-import { uint8 } from './octets.js';
+import { uint8, uint16 } from './octets.js';
 import type { Announcement, Sighting, Verdict } from './sighting.js';
 
 const ROUTER_SOLICITATION = 133;
@@ -17,11 +17,13 @@ const TARGET_LINK_LAYER_ADDRESS = 2;
 const IPV6_SOURCE = 8;
 const IPV6_HOP_LIMIT = 7;
 const TARGET = 8;
+const ROUTER_LIFETIME = 6;
 
 /**
  * The device is the one that the link-layer option names, else the Ethernet source. A solicitation from :: (duplicate address
- * detection, RFC 4862 5.4.2) is a sighting without an address, like an ARP probe. Only a router advertisement announces a router: the
- * router flag of a neighbour advertisement is set by any laptop that forwards for its virtual machines.
+ * detection, RFC 4862 5.4.2) is a sighting without an address, like an ARP probe. Only a router advertisement announces a router (the
+ * router flag of a neighbour advertisement is set by any laptop that forwards for its virtual machines), and only the station that
+ * sent it: an advertisement that names another one in its link-layer option announces nobody.
  *
  * `ip` is where the IPv6 header starts, `at` the ICMPv6 header. The checksum is not verified (often left to the network card).
  */
@@ -56,8 +58,13 @@ export function decodeNdp(
   if (!isDeviceMac(mac)) return 'other';
 
   if (type === ROUTER_ADVERTISEMENT) {
-    // A router speaks from its link-local address (RFC 4861, 6.1.2).
-    if (isLinkLocal(frame, ip + IPV6_SOURCE)) announcement.routerMac = mac;
+    // A router speaks from its link-local address (RFC 4861, 6.1.2). A lifetime of 0 says that it is none (4.2).
+    const lifetime = uint16(frame, at + ROUTER_LIFETIME);
+    if (lifetime > 0 && mac === link.source && isLinkLocal(frame, ip + IPV6_SOURCE)) {
+      announcement.kind = 'router-advertisement';
+      announcement.station = mac;
+      announcement.vlan = link.vlan;
+    }
     return 'other';
   }
   sighting.mac = mac;

@@ -52,6 +52,8 @@ export class Sighting {
   vlan = 0;
   /** The device's IPv4 address as an unsigned 32-bit number; 0 when the frame gives none. */
   ipv4 = 0;
+  /** The address that an ARP probe asks for, because the device is about to use it; 0 for all else. */
+  probedIpv4 = 0;
   /** The device's IPv6 address, 16 bytes, empty when the frame gives none. */
   readonly ipv6 = new Span();
   /** Raw host name, untrusted: DHCP option 12, else the name in option 81 (or DHCPv6 option 39) as dotted text. */
@@ -64,6 +66,11 @@ export class Sighting {
   readonly parameterList = new Span();
   /** The frame reached us from another station than the one it speaks for: a proxy, a repeater, a DHCP relay. */
   forwarded = false;
+  /**
+   * The station that sent a DHCP client's broadcast in place of the client: a repeater that writes its own MAC into what it passes on.
+   * 0 for all else. No relay or router is meant: those send under an IP address of their own.
+   */
+  repeater: MacAddress = 0;
 
   /**
    * All that is said about the device, in one number: the same for sightings that say the same, and never 0. What the device asks of a
@@ -85,39 +92,63 @@ export class Sighting {
     this.mac = 0;
     this.vlan = 0;
     this.ipv4 = 0;
+    this.probedIpv4 = 0;
     this.ipv6.clear();
     this.hostname.clear();
     this.vendorClass.clear();
     this.clientId.clear();
     this.parameterList.clear();
     this.forwarded = false;
+    this.repeater = 0;
   }
 }
 
-/** What one frame says about the network's own equipment. Every field is 0 when the frame does not say it. */
+/** What a frame says about who runs the network. */
+export type AnnouncementKind =
+  | 'nothing'
+  /** ARP: `station` holds `stationIpv4`. */
+  | 'holds-ipv4'
+  /** A client asks a DHCP server, perhaps through a relay. */
+  | 'dhcp-request'
+  | 'dhcp-offer'
+  | 'dhcp-ack'
+  | 'dhcpv6-request'
+  | 'dhcpv6-advertise'
+  | 'dhcpv6-reply'
+  /** `station` offers itself as a router for IPv6. */
+  | 'router-advertisement';
+
+/**
+ * What one frame says about the network's own equipment. Nothing of it is believed yet: see src/devices/equipment.ts. Only `kind` is
+ * cleared for each frame; the other fields mean something for the kinds that they name.
+ */
 export class Announcement {
-  /** Ethernet source of a DHCP server's OFFER or ACK that no relay passed on, or of a DHCPv6 ADVERTISE or REPLY. */
-  dhcpServerMac: MacAddress = 0;
-  /** DHCP option 54 of an OFFER, an ACK or a client's REQUEST, an unsigned 32-bit IPv4 address. */
-  dhcpServerIp = 0;
-  /** First address of DHCP option 3 of an OFFER or ACK. */
-  routerIp = 0;
-  /** Sender of an IPv6 router advertisement. */
-  routerMac: MacAddress = 0;
-  /** Ethernet source of a client's DHCP message that a relay passed on. */
-  relayMac: MacAddress = 0;
+  kind: AnnouncementKind = 'nothing';
+  /** All kinds: the Ethernet source; 0 when the link type does not tell, or when no device can have it. */
+  station: MacAddress = 0;
+  /** All kinds but `holds-ipv4`: VLAN id as in a Sighting. */
+  vlan = 0;
+  /** `holds-ipv4`: the address. DHCPv4: the source of the IP packet. An unsigned 32-bit number. */
+  stationIpv4 = 0;
+  /** DHCP: the client, by its `chaddr` or by a hash of its DUID; the two cannot be equal. */
+  client = 0;
+  /** DHCP: the transaction id. */
+  xid = 0;
+  /** DHCPv4: option 54 of a client's REQUEST, an OFFER or an ACK; 0 without. */
+  serverIpv4 = 0;
+  /** OFFER and ACK: the first address of option 3; 0 without. */
+  routerIpv4 = 0;
+  /** OFFER and ACK: option 1; 0 without. */
+  subnetMask = 0;
+  /** DHCPv4: `giaddr`; 0 when no relay passed the message on. */
+  relayIpv4 = 0;
 
   clear(): void {
-    this.dhcpServerMac = 0;
-    this.dhcpServerIp = 0;
-    this.routerIp = 0;
-    this.routerMac = 0;
-    this.relayMac = 0;
+    this.kind = 'nothing';
   }
 
   get isEmpty(): boolean {
-    const { dhcpServerMac, dhcpServerIp, routerIp, routerMac, relayMac } = this;
-    return dhcpServerMac === 0 && dhcpServerIp === 0 && routerIp === 0 && routerMac === 0 && relayMac === 0;
+    return this.kind === 'nothing';
   }
 }
 

@@ -3,7 +3,7 @@
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { isRandomised, vendorOf } from '../addresses/vendor.js';
 import type { DirectoryView, Owner } from './directory/directory.js';
-import type { Equipment } from './equipment.js';
+import type { Equipment, RoleStanding } from './equipment.js';
 import { type IgnoreRules, ignoredBecause } from './ignore-rules.js';
 
 /** `pending`: no directory has ever been loaded, so nobody can be called unrecognised yet. */
@@ -21,8 +21,6 @@ export interface Decision {
 export interface DecisionInput {
   readonly mac: MacAddress;
   readonly hostname: string | null;
-  /** IPv4 address as an unsigned 32-bit number, 0 when unknown. */
-  readonly ipv4: number;
   /** A device that was here already with the same identity. */
   readonly kin?: { readonly mac: MacAddress; readonly by: string } | null;
 }
@@ -46,9 +44,29 @@ const NOBODYS_PRIVATE: Decision = { ...NOBODYS, reason: 'nobody registered this 
 
 /** Decides about one device. Pure: the same facts and directory give the same decision. */
 export function decide(device: DecisionInput, rules: DecisionRules): Decision {
-  const { mac, hostname, ipv4 } = device;
-  const role = rules.equipment.roleOf(mac, ipv4);
-  if (role !== null) return { kind: 'ignored', reason: `this is ${role}`, hint: null, owner: null };
+  return decideByRole(device, rules, 'announced');
+}
+
+/**
+ * Decides once more about a device that was found unrecognised and whose report still waits. Had its role been known, it would not have
+ * been reported: so the role is newer than the visit, and the device may have forged it to get rid of the report. Only a role of
+ * at least this standing counts: `sure` while the device may be listening (delivery), `proven` when all of a capture has been read.
+ */
+export function decideAgain(
+  device: DecisionInput,
+  rules: DecisionRules,
+  least: Exclude<RoleStanding, 'announced'>,
+): Decision {
+  return decideByRole(device, rules, least);
+}
+
+const RANKS: Readonly<Record<RoleStanding, number>> = { announced: 0, proven: 1, sure: 2 };
+
+function decideByRole(device: DecisionInput, rules: DecisionRules, least: RoleStanding): Decision {
+  const { mac, hostname } = device;
+  const role = rules.equipment.roleOf(mac);
+  if (role !== null && RANKS[role.standing] >= RANKS[least])
+    return { kind: 'ignored', reason: `this is ${role.description}`, hint: null, owner: null };
   const ignored = ignoredBecause(rules.ignore, { mac, vendor: vendorOf(mac), hostname });
   if (ignored !== null) return { kind: 'ignored', reason: ignored, hint: null, owner: null };
   const owner = rules.directory.lookup(mac);

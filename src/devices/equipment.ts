@@ -1,13 +1,17 @@
-// The network's own equipment, as it announces itself: DHCP servers, routers, virtual router addresses, the sensor itself.
+// The network's own equipment: the sensor itself, its gateway, DHCP servers and relays, routers. Anybody on the network can send
+// any frame, so a role is believed only when several frames fit together, and is forgotten when it is not repeated.
+import { formatIpv4 } from '../addresses/ip-address.js';
 import type { MacAddress } from '../addresses/mac-address.js';
+import type { Announcement } from '../decode/sighting.js';
+import { AddressHolders, HELD_FOR_MS } from './address-holders.js';
+import { type Announcer, Announcers, isLasting, type Service } from './announcers.js';
+import { DhcpRequests } from './dhcp-requests.js';
 
-/** More than this many announcers on one network is an attack, not a network: later ones are not believed. */
-const MOST_ANNOUNCERS = 64;
-/**
- * An IP address that announcements of its kind left out for this long is no equipment's any more: it may be a visitor's by now. A
- * network on which nothing is announced at all, as over a long weekend, forgets nothing.
- */
-const LEFT_OUT_MS = 24 * 3_600_000;
+/** Addresses that are watched because they are said to be a router's. */
+const MOST_GATEWAYS = 64;
+const MOST_CONFLICTS = 16;
+/** A conflict is over when it was not seen for this long. */
+const CONFLICT_OVER_AFTER_MS = 3_600_000;
 
 /** Addresses that a group of routers shares: first and last MAC of each block, and the protocol they belong to. */
 const VIRTUAL_ROUTERS: readonly [first: MacAddress, last: MacAddress, protocol: string][] = [
@@ -19,28 +23,78 @@ const VIRTUAL_ROUTERS: readonly [first: MacAddress, last: MacAddress, protocol: 
   [0x0007b4000000, 0x0007b4ffffff, 'GLBP'],
 ];
 
-/** What a frame says about the network's equipment; a field is 0 where it says nothing. */
-export interface EquipmentAnnouncement {
-  readonly dhcpServerMac: MacAddress;
-  readonly dhcpServerIp: number;
-  readonly routerIp: number;
-  readonly routerMac: MacAddress;
-  readonly relayMac: MacAddress;
+/**
+ * How sure a role is. `announced`: the device says so, and it may be one of several that do. `proven`: others' frames show it (they
+ * ask this server, it names this router), and nobody else claims it. `sure`: the machine knows it, or it was proven for ten minutes.
+ * Whoever can forge the frames of several devices, for that long and unopposed, can still make itself sure of a role.
+ */
+export type RoleStanding = 'announced' | 'proven' | 'sure';
+
+/** What part of the network a device is. */
+export interface Role {
+  /** A phrase with its article. */
+  readonly description: string;
+  readonly standing: RoleStanding;
 }
 
-interface AnnouncedIp {
+export interface LearnedRole {
+  readonly mac: MacAddress;
   readonly role: string;
-  /** Infinity for what is no announcement and stays. */
-  announcedMs: number;
+}
+
+export interface EquipmentConflict {
+  readonly kind: 'second-dhcp-server' | 'second-gateway-claimant';
+  /** The device that came second. */
+  readonly mac: MacAddress;
+  /** The address by which the second server is known (0 for DHCPv6), or which the second claimant claims. */
+  readonly ipv4: number;
+}
+
+export interface EquipmentOptions {
+  /** False: nothing is learned from the network (LEARN_EQUIPMENT). The default gateway is known all the same. Default true. */
+  readonly learn?: boolean;
+  /** Once for each role that is learned. A role that was forgotten, and is learned again, is told again. */
+  readonly onRole?: (learned: LearnedRole) => void;
+  /** When a conflict begins. An attacker can make this happen with every frame: log it once in a while. */
+  readonly onConflict?: (conflict: EquipmentConflict) => void;
+}
+
+/** An address that is said to be a router's, and the device that holds it. */
+interface Gateway {
+  readonly ipv4: number;
+  /** The DHCP server that names it; null for the default route. */
+  namedBy: Announcer | null;
+  /** 0 until somebody holds it. */
+  holder: MacAddress;
+  sinceMs: number;
+  heardMs: number;
+  /** When somebody else last claimed it. */
+  contestedMs: number;
+  /** The machine's own neighbour table says who holds it. */
+  isCertain: boolean;
 }
 
 /** Learns who is equipment and answers what role a device has. */
 export class Equipment {
   private readonly own = new Set<MacAddress>();
-  private readonly macs = new Map<MacAddress, string>();
-  private readonly ips = new Map<number, AnnouncedIp>();
+  private readonly requests = new DhcpRequests();
+  private readonly holders = new AddressHolders();
+  private readonly gateways = new Map<number, Gateway>();
+  /** Who answers clients: servers, and relays that bring a server's answers. */
+  private readonly dhcp = new Announcers(false);
+  private readonly dhcpv6 = new Announcers(false);
+  /** Relays as the server's side of the network sees them. */
+  private readonly relays = new Announcers(false);
+  /** Routers advertise by themselves, at least every half hour (RFC 4861, 6.2.1), whether people are there or not. */
+  private readonly ipv6Routers = new Announcers(true);
+  private readonly conflicting = new Map<string, EquipmentConflict & { latestMs: number }>();
+  /** Steady time of the latest announcement. */
+  private nowMs = Number.NEGATIVE_INFINITY;
 
-  constructor(ownMacs: Iterable<MacAddress> = []) {
+  constructor(
+    ownMacs: Iterable<MacAddress> = [],
+    private readonly options: EquipmentOptions = {},
+  ) {
     this.addOwn(ownMacs);
   }
 
@@ -49,40 +103,288 @@ export class Equipment {
     for (const mac of macs) this.own.add(mac);
   }
 
-  /** The address of the sensor's own default gateway, known without waiting for an announcement. */
-  addGateway(ipv4: number): void {
-    this.ips.set(ipv4, { role: 'the router', announcedMs: Number.POSITIVE_INFINITY });
-  }
-
-  /** Takes in what a frame announces. `steadyMs` is of any clock that never jumps; event time in a replay. */
-  learn(announcement: EquipmentAnnouncement, steadyMs = performance.now()): void {
-    this.learnMac(announcement.dhcpServerMac, 'the DHCP server');
-    this.learnMac(announcement.routerMac, 'a router that announces itself (IPv6 router advertisement)');
-    this.learnMac(announcement.relayMac, 'a DHCP relay');
-    this.learnIp(announcement.dhcpServerIp, 'the DHCP server', steadyMs);
-    this.learnIp(announcement.routerIp, 'the router that DHCP announces', steadyMs);
-  }
-
-  /** What part of the network this device is, as a phrase with its article; null for anybody else's. */
-  roleOf(mac: MacAddress, ipv4: number): string | null {
-    if (this.own.has(mac)) return 'the sensor itself';
-    const announced = this.macs.get(mac) ?? (ipv4 === 0 ? undefined : this.ips.get(ipv4)?.role);
-    if (announced !== undefined) return announced;
-    const block = VIRTUAL_ROUTERS.find(([first, last]) => mac >= first && mac <= last);
-    return block === undefined ? null : `a virtual router address (${block[2]})`;
-  }
-
-  private learnMac(mac: MacAddress, role: string): void {
-    if (mac !== 0 && !this.macs.has(mac) && this.macs.size < MOST_ANNOUNCERS) this.macs.set(mac, role);
-  }
-
-  private learnIp(ipv4: number, role: string, steadyMs: number): void {
+  /**
+   * The address of the sensor's own default gateway, 0 for none. `mac` is its holder by the machine's neighbour table, where that knows
+   * one; otherwise the first device that holds the address by ARP is the gateway. May be told again.
+   */
+  addGateway(ipv4: number, mac: MacAddress = 0): void {
     if (ipv4 === 0) return;
-    for (const [ip, other] of this.ips) {
-      if (other.role === role && steadyMs - other.announcedMs > LEFT_OUT_MS) this.ips.delete(ip);
+    const gateway = this.gateways.get(ipv4) ?? newGateway(ipv4, null);
+    gateway.namedBy = null;
+    if (mac !== 0) {
+      gateway.holder = mac;
+      gateway.isCertain = true;
     }
-    const known = this.ips.get(ipv4);
-    if (known !== undefined) known.announcedMs = Math.max(known.announcedMs, steadyMs);
-    else if (this.ips.size < MOST_ANNOUNCERS) this.ips.set(ipv4, { role, announcedMs: steadyMs });
+    this.gateways.set(ipv4, gateway);
+  }
+
+  /**
+   * Takes in what a frame announces; to be called for every frame, before anything is decided about the device that sent it. `steadyMs`
+   * is of any clock that never jumps; event time in a replay.
+   */
+  learn(announcement: Announcement, steadyMs = performance.now()): void {
+    const { kind, station, vlan } = announcement;
+    if (kind === 'nothing') return;
+    this.nowMs = steadyMs;
+    if (kind === 'holds-ipv4') {
+      this.hold(station, announcement.stationIpv4, steadyMs);
+      return;
+    }
+    if (this.options.learn === false) return;
+    switch (kind) {
+      case 'dhcp-request':
+      case 'dhcpv6-request':
+        this.requests.add(announcement, steadyMs);
+        return;
+      case 'dhcp-offer':
+      case 'dhcp-ack':
+        this.learnDhcp(announcement, kind === 'dhcp-ack', steadyMs);
+        return;
+      case 'dhcpv6-advertise':
+      case 'dhcpv6-reply':
+        this.learnDhcpv6(announcement, kind === 'dhcpv6-reply', steadyMs);
+        return;
+      case 'router-advertisement': {
+        const told = { mac: station, vlan, service: 'ipv6-router', ipv4: 0, isAccepted: true } as const;
+        this.tellOnce(this.ipv6Routers.learn(told, steadyMs), this.ipv6Routers);
+      }
+    }
+  }
+
+  /** What part of the network this device is; null for anybody else's. */
+  roleOf(mac: MacAddress): Role | null {
+    if (this.own.has(mac)) return { description: 'the sensor itself', standing: 'sure' };
+    return (
+      this.announcedRoleOf(mac, this.dhcp) ??
+      this.announcedRoleOf(mac, this.dhcpv6) ??
+      this.gatewayRoleOf(mac) ??
+      this.announcedRoleOf(mac, this.relays) ??
+      this.announcedRoleOf(mac, this.ipv6Routers) ??
+      virtualRoleOf(mac)
+    );
+  }
+
+  /**
+   * What is contradictory on this network at `steadyMs`, one sentence each, for health. `isExpected` tells which devices the operator
+   * knows as equipment: a second server of his own is no conflict.
+   */
+  conflicts(steadyMs = performance.now(), isExpected: (mac: MacAddress) => boolean = () => false): string[] {
+    const current = [...this.conflicting.values()].filter(
+      ({ mac, latestMs }) => steadyMs - latestMs <= CONFLICT_OVER_AFTER_MS && !isExpected(mac),
+    );
+    return [...new Set(current.map(conflictWords))];
+  }
+
+  /** A device says by ARP that it holds an address. */
+  private hold(mac: MacAddress, ipv4: number, steadyMs: number): void {
+    if (!this.holders.note(mac, ipv4, steadyMs)) return;
+    const gateway = this.gateways.get(ipv4);
+    if (gateway === undefined) return;
+    const isFree = gateway.holder === 0 || (!gateway.isCertain && steadyMs - gateway.heardMs > HELD_FOR_MS);
+    if (gateway.holder === mac) gateway.heardMs = Math.max(gateway.heardMs, steadyMs);
+    else if (isFree) this.take(gateway, mac, steadyMs);
+    else {
+      gateway.contestedMs = steadyMs;
+      this.noteConflict({ kind: 'second-gateway-claimant', mac, ipv4 }, steadyMs);
+    }
+  }
+
+  /** An OFFER or an ACK, on its way to the client or from the server to a relay. */
+  private learnDhcp(answer: Announcement, isAccepted: boolean, steadyMs: number): void {
+    const { station, vlan, client, xid, serverIpv4, relayIpv4, routerIpv4 } = answer;
+    const request = this.requests.find(client, xid, steadyMs);
+    if (request === null || station === 0 || serverIpv4 === 0) return;
+    // RFC 2131, 4.3.2: a client that names a server is acknowledged by that one alone.
+    if (isAccepted && request.serverIpv4 !== 0 && request.serverIpv4 !== serverIpv4) return;
+    const isToRelay = relayIpv4 !== 0 && request.relay !== 0;
+    const isFromRelay = relayIpv4 !== 0 && request.relay === 0;
+    const ipv4 = isFromRelay ? relayIpv4 : serverIpv4;
+    if (answer.stationIpv4 !== ipv4 && this.holders.holderOf(ipv4, steadyMs) !== station) return;
+    const service = isFromRelay ? 'dhcp-relay' : 'dhcp-server';
+    const told = { mac: station, vlan, service, ipv4, isAccepted } as const;
+    const server = this.isHeldByAnother(told, steadyMs) ? null : this.dhcp.learn(told, steadyMs);
+    this.tellOnce(server, this.dhcp);
+    if (server === null || !this.dhcp.isFirst(server, steadyMs)) {
+      this.noteConflict({ kind: 'second-dhcp-server', mac: station, ipv4 }, steadyMs);
+      return;
+    }
+
+    // A relay is of use only to clients of another network than the server's. One that relays for the server's own may be
+    // any device that makes itself important.
+    const isElsewhere = ((relayIpv4 ^ serverIpv4) & answer.subnetMask) !== 0;
+    if (isToRelay && isElsewhere) this.learnRelay(request.relay, request.relaySourceIpv4, relayIpv4, vlan, steadyMs);
+    if (!isToRelay && routerIpv4 !== 0) this.nameGateway(server, routerIpv4, steadyMs);
+  }
+
+  private learnRelay(mac: MacAddress, sourceIpv4: number, ipv4: number, vlan: number, steadyMs: number): void {
+    if (sourceIpv4 !== ipv4 && this.holders.holderOf(ipv4, steadyMs) !== mac) return;
+    const told = { mac, vlan, service: 'dhcp-relay', ipv4, isAccepted: true } as const;
+    this.tellOnce(this.relays.learn(told, steadyMs), this.relays);
+  }
+
+  /** DHCPv6 has no address that says who the server is: that it answers a request from this link must do. */
+  private learnDhcpv6(answer: Announcement, isAccepted: boolean, steadyMs: number): void {
+    const { station: mac, vlan, client, xid } = answer;
+    if (mac === 0 || this.requests.find(client, xid, steadyMs) === null) return;
+    const server = this.dhcpv6.learn({ mac, vlan, service: 'dhcpv6-server', ipv4: 0, isAccepted }, steadyMs);
+    this.tellOnce(server, this.dhcpv6);
+    if (server === null || !this.dhcpv6.isFirst(server, steadyMs))
+      this.noteConflict({ kind: 'second-dhcp-server', mac, ipv4: 0 }, steadyMs);
+  }
+
+  /** Whether another device is known by this address, and for longer than a forger has before the real one is heard. */
+  private isHeldByAnother(told: Parameters<Announcers['isTaken']>[0], steadyMs: number): boolean {
+    const gateway = this.gateways.get(told.ipv4);
+    if (gateway !== undefined && gateway.holder !== told.mac && this.isFirmlyHeld(gateway, steadyMs)) return true;
+    return this.dhcp.isTaken(told, steadyMs);
+  }
+
+  /** The first server names the router. It keeps to one: whoever forges its answers cannot add a victim to the routers. */
+  private nameGateway(server: Announcer, ipv4: number, steadyMs: number): void {
+    const isFree = server.routerIpv4 === 0 || steadyMs - server.routerMs > HELD_FOR_MS;
+    if (!isFree && server.routerIpv4 !== ipv4) return;
+    server.routerIpv4 = ipv4;
+    server.routerMs = steadyMs;
+    let gateway = this.gateways.get(ipv4);
+    if (gateway === undefined) {
+      this.forgetGateways();
+      if (this.gateways.size >= MOST_GATEWAYS) return;
+      gateway = newGateway(ipv4, server);
+      this.gateways.set(ipv4, gateway);
+    }
+    if (gateway.namedBy !== null && !this.isNamed(gateway)) gateway.namedBy = server;
+    // Its own answers to clients show better than ARP that it has the address.
+    const isServer = server.ipv4 === ipv4;
+    if (isServer && gateway.holder === server.mac) gateway.heardMs = Math.max(gateway.heardMs, steadyMs);
+    else if (isServer && !this.isFirmlyHeld(gateway, steadyMs)) this.take(gateway, server.mac, steadyMs);
+    else if (gateway.holder === 0) {
+      const holder = this.holders.holderOf(ipv4, steadyMs);
+      if (holder !== 0) this.take(gateway, holder, steadyMs);
+    }
+  }
+
+  private take(gateway: Gateway, mac: MacAddress, steadyMs: number): void {
+    gateway.holder = mac;
+    gateway.sinceMs = steadyMs;
+    gateway.heardMs = steadyMs;
+    this.tell(mac, gatewayDescription(gateway));
+  }
+
+  /** Whether the default route or the first server of its VLAN names it. */
+  private isNamed({ ipv4, namedBy }: Gateway): boolean {
+    return namedBy === null || (namedBy.routerIpv4 === ipv4 && this.dhcp.isFirst(namedBy, this.nowMs));
+  }
+
+  /** Whether its holder is known well enough not to give way to a DHCP server that has the address. */
+  private isFirmlyHeld(gateway: Gateway, steadyMs: number): boolean {
+    if (gateway.isCertain) return true;
+    const isHeard = gateway.holder !== 0 && steadyMs - gateway.heardMs <= HELD_FOR_MS;
+    return isHeard && isLasting(gateway) && this.isNamed(gateway);
+  }
+
+  private forgetGateways(): void {
+    for (const [ipv4, gateway] of this.gateways) if (!this.isNamed(gateway)) this.gateways.delete(ipv4);
+  }
+
+  private announcedRoleOf(mac: MacAddress, announcers: Announcers): Role | null {
+    for (const one of announcers.of(mac, this.nowMs)) {
+      const isFirst = announcers.isFirst(one, this.nowMs);
+      // What only offers, beside a server that clients accept, is none.
+      if (isFirst || one.isAccepted)
+        return { description: describe(one.service, isFirst), standing: this.standingOf(one, announcers) };
+    }
+    return null;
+  }
+
+  private gatewayRoleOf(mac: MacAddress): Role | null {
+    for (const gateway of this.gateways.values()) {
+      if (gateway.holder !== mac || !this.isNamed(gateway)) continue;
+      return { description: gatewayDescription(gateway), standing: this.gatewayStanding(gateway) };
+    }
+    return null;
+  }
+
+  private standingOf(announcer: Announcer, announcers: Announcers): RoleStanding {
+    if (!announcers.isOnly(announcer, this.nowMs)) return 'announced';
+    switch (announcer.service) {
+      case 'dhcp-server':
+      case 'dhcp-relay':
+        return isLasting(announcer) ? 'sure' : 'proven';
+      case 'dhcpv6-server':
+        // Nothing ties it to an address.
+        return 'proven';
+      case 'ipv6-router':
+        // Its own word alone.
+        return isLasting(announcer) ? 'proven' : 'announced';
+    }
+  }
+
+  private gatewayStanding(gateway: Gateway): RoleStanding {
+    if (gateway.isCertain) return 'sure';
+    if (this.nowMs - gateway.contestedMs <= HELD_FOR_MS) return 'announced';
+    const byServer = gateway.namedBy === null ? 'sure' : this.standingOf(gateway.namedBy, this.dhcp);
+    return byServer === 'sure' && !isLasting(gateway) ? 'proven' : byServer;
+  }
+
+  private tellOnce(announcer: Announcer | null, announcers: Announcers): void {
+    if (announcer === null || announcer.isTold) return;
+    const role = this.announcedRoleOf(announcer.mac, announcers);
+    if (role === null) return;
+    announcer.isTold = true;
+    this.tell(announcer.mac, role.description);
+  }
+
+  private tell(mac: MacAddress, role: string): void {
+    if (!this.own.has(mac)) this.options.onRole?.({ mac, role });
+  }
+
+  private noteConflict(conflict: EquipmentConflict, steadyMs: number): void {
+    if (this.own.has(conflict.mac) || virtualRoleOf(conflict.mac) !== null) return;
+    const key = `${conflict.kind} ${conflict.mac}`;
+    const known = this.conflicting.get(key);
+    const isNew = known === undefined || steadyMs - known.latestMs > CONFLICT_OVER_AFTER_MS;
+    const [oldest] = this.conflicting.keys();
+    if (known === undefined && oldest !== undefined && this.conflicting.size >= MOST_CONFLICTS)
+      this.conflicting.delete(oldest);
+    this.conflicting.set(key, { ...conflict, latestMs: steadyMs });
+    if (isNew) this.options.onConflict?.(conflict);
+  }
+}
+
+function newGateway(ipv4: number, namedBy: Announcer | null): Gateway {
+  const never = Number.NEGATIVE_INFINITY;
+  return { ipv4, namedBy, holder: 0, sinceMs: never, heardMs: never, contestedMs: never, isCertain: false };
+}
+
+function describe(service: Service, isFirst: boolean): string {
+  switch (service) {
+    case 'dhcp-server':
+      return isFirst ? 'the DHCP server' : 'a second DHCP server';
+    case 'dhcp-relay':
+      return 'a DHCP relay';
+    case 'dhcpv6-server':
+      return isFirst ? 'the DHCPv6 server' : 'a second DHCPv6 server';
+    case 'ipv6-router':
+      return 'a router that announces itself (IPv6 router advertisement)';
+  }
+}
+
+function gatewayDescription({ namedBy }: Gateway): string {
+  return namedBy === null ? 'the router' : 'the router that DHCP announces';
+}
+
+function virtualRoleOf(mac: MacAddress): Role | null {
+  const block = VIRTUAL_ROUTERS.find(([first, last]) => mac >= first && mac <= last);
+  return block === undefined ? null : { description: `a virtual router address (${block[2]})`, standing: 'sure' };
+}
+
+function conflictWords({ kind, ipv4 }: EquipmentConflict): string {
+  switch (kind) {
+    case 'second-dhcp-server':
+      return ipv4 === 0
+        ? 'a second DHCPv6 server answers the devices'
+        : `a second DHCP server answers the devices, at ${formatIpv4(ipv4)}`;
+    case 'second-gateway-claimant':
+      return `a second device claims the gateway's address ${formatIpv4(ipv4)}`;
   }
 }

@@ -38,6 +38,8 @@ export interface CheckinFacts {
   readonly startMs: number;
   /** The start as the clock on the wall of the location showed it; null when SPACE_TIMEZONE is not set. */
   readonly localStart: string | null;
+  /** What kind of device it is, as in `iPhone`; null where nothing is sure. */
+  readonly kind: string | null;
   readonly hostname: string | null;
   /** An unsigned 32-bit number, 0 when unknown. */
   readonly ipv4: number;
@@ -86,12 +88,14 @@ function description(facts: CheckinFacts): string {
 }
 
 function sentence(facts: CheckinFacts, hostname: string | null): string {
-  const { mac, ipv4, ipv6, via, inactive } = facts;
+  const { mac, kind, ipv4, ipv6, via, inactive } = facts;
   const vendor = vendorOf(mac);
+  const isInVendor = kind !== null && vendor?.toLowerCase().startsWith(kind.toLowerCase()) === true;
   const ip = ipv4 === 0 ? ipv6 : formatIpv4(ipv4);
   const who =
     inactive === null ? 'Unrecognised device' : `Device of ${oneLine(inactive.name, 40)} (account ${inactive.status})`;
   const told = [
+    kind === null || isInVendor ? null : oneLine(kind, 24),
     vendor === null ? null : oneLine(vendor, 60),
     isRandomised(mac) ? 'private (randomised) address' : vendor === null ? 'unknown vendor' : null,
     hostname === null ? null : `hostname ${hostname}`,

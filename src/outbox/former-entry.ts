@@ -33,6 +33,7 @@ export function reportOfFormerEntry(data: unknown): Report | null {
     mac,
     startMs,
     localStart: checkin.CheckinAttemptTimeLocal ?? null,
+    kind: null,
     hostname,
     ipv4,
     ipv6: ipv4 === 0 ? (/, IP ([0-9a-f:.]+)[,.]/.exec(checkin.Description)?.[1] ?? null) : null,

@@ -1,5 +1,5 @@
 // Delivery with Nexudus at the other end: how to post, to search, and to ask the directory again.
-import { type DecisionRules, decide } from '../devices/decision.js';
+import { type DecisionRules, decideAgain } from '../devices/decision.js';
 import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
 import type { NexudusClient } from '../nexudus/client.js';
@@ -18,11 +18,9 @@ export function nexudusDelivery(
   more: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> = {},
 ): Deliver {
   function recheck(report: Report): Recheck {
-    const { mac, hostname, ipv4 } = report;
-    const decision = decide(
-      { mac, hostname, ipv4 },
-      report.businessId === rules.businessId ? rules : foreignRules(report),
-    );
+    const { mac, hostname } = report;
+    const ours = report.businessId === rules.businessId;
+    const decision = decideAgain({ mac, hostname }, ours ? rules : foreignRules(report), 'sure');
     switch (decision.kind) {
       case 'unrecognised':
         return { kind: 'report' };

@@ -11,6 +11,7 @@ const REPORT = z.object({
   mac: z.number().int().refine(isDeviceMac),
   startMs: z.number().int(),
   localStart: z.string().nullable(),
+  kind: z.string().nullable(),
   hostname: z.string().nullable(),
   ipv4: z.number().int().nonnegative(),
   ipv6: z.string().nullable(),

@@ -54,8 +54,11 @@ export function frameHandler(edges: FrameEdges, counts: FrameCounts): FrameHandl
     }
     // What was due before this frame must not be coloured by it.
     tracker.advance(steadyMs);
+    // First, so that a device without a settle time is decided about with what its own frame says.
+    if (verdict === 'sighting' || verdict === 'other') equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
+      tracker.attribute(sighting, steadyMs);
       if (hearsSightings) listeners.emit('onSighting', sighting, eventMs);
       if (isLetIn(sighting.mac, steadyMs)) tracker.observe(sighting, eventMs, steadyMs);
     } else if (verdict !== 'other') {
@@ -64,7 +67,6 @@ export function frameHandler(edges: FrameEdges, counts: FrameCounts): FrameHandl
       listeners.emit('onMalformed', counts);
       return;
     }
-    if (!announcement.isEmpty) equipment.learn(announcement, steadyMs);
     tracker.advance(steadyMs);
   };
 }

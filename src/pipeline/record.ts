@@ -1,5 +1,6 @@
 // The record of a visit: what was decided about it, and the report if this sensor makes one.
 import type { Decision } from '../devices/decision.js';
+import { kindOfVisit } from '../devices/kind-of-visit.js';
 import type { InactiveOwner } from '../nexudus/failed-checkin.js';
 import { wallTime } from '../nexudus/wall-time.js';
 import type { Report } from '../outbox/report.js';
@@ -20,6 +21,7 @@ export interface VisitRecord {
 /** What was known of the device when the visit was reported, beside its MAC. Much smaller than the report. */
 export interface ReportedFacts {
   readonly startMs: number;
+  readonly kind: string | null;
   readonly hostname: string | null;
   readonly ipv4: number;
   readonly ipv6: string | null;
@@ -27,15 +29,12 @@ export interface ReportedFacts {
   readonly inactive: InactiveOwner | null;
 }
 
-export function reportedFacts(
-  { hostname, ipv4s, ipv6s, via }: Visit,
-  startMs: number,
-  decision: Decision,
-): ReportedFacts {
+export function reportedFacts(visit: Visit, startMs: number, decision: Decision): ReportedFacts {
+  const { hostname, ipv4s, ipv6s, via } = visit;
   const ipv4 = ipv4s.at(-1) ?? 0;
   // A link-local address leads nobody to the device.
   const ipv6 = ipv4 === 0 ? (ipv6s.findLast((ip) => !ip.startsWith('fe80')) ?? null) : null;
-  return { startMs, hostname, ipv4, ipv6, via, inactive: inactiveOwner(decision) };
+  return { startMs, kind: kindOfVisit(visit), hostname, ipv4, ipv6, via, inactive: inactiveOwner(decision) };
 }
 
 /** `sent`: the report may be in Nexudus already. */
@@ -46,12 +45,20 @@ export function reportOf(
   sent: boolean,
 ): Report {
   const { businessId, timeZone } = settings;
+  const { startMs, kind, hostname, ipv4, ipv6, via, inactive } = facts;
+  const localStart = timeZone === null ? null : wallTime(startMs, timeZone);
   return {
-    ...facts,
-    id: visitId(businessId, mac, facts.startMs),
+    id: visitId(businessId, mac, startMs),
     businessId,
     mac,
-    localStart: timeZone === null ? null : wallTime(facts.startMs, timeZone),
+    startMs,
+    localStart,
+    kind,
+    hostname,
+    ipv4,
+    ipv6,
+    via,
+    inactive,
     sent,
   };
 }

@@ -55,7 +55,16 @@ export interface CaseStep {
   readonly action: CaseAction;
 }
 
+// Of these there are very many at a time, so all visits share them.
+export const NEW: CaseState = { kind: 'new' };
 const OVER: CaseState = { kind: 'over' };
+const SETTLED: Readonly<Record<Settlement, CaseState>> = {
+  reported: { kind: 'settled', settlement: 'reported' },
+  spaced: { kind: 'settled', settlement: 'spaced' },
+  recognised: { kind: 'settled', settlement: 'recognised' },
+  ignored: { kind: 'settled', settlement: 'ignored' },
+};
+const FIRST_REGISTERING: CaseStep = register(null, false);
 
 export function step(state: CaseState, event: CaseEvent): CaseStep {
   if (state.kind === 'over') return stay(state);
@@ -100,7 +109,7 @@ function onNews(state: LiveState): CaseStep {
     case 'registering':
       return stay({ ...state, hasNews: true });
     case 'new':
-      return register(null, false);
+      return FIRST_REGISTERING;
     case 'waiting':
       return register(state.settlement, state.hasDeparted);
     case 'settled':
@@ -111,7 +120,7 @@ function onNews(state: LiveState): CaseStep {
 function onRegistered(hasNews: boolean, hasDeparted: boolean, settlement: Settlement | null): CaseStep {
   if (hasNews) return register(settlement, hasDeparted);
   if (settlement === null) return stay({ kind: 'waiting', waitsFor: 'directory', settlement, hasDeparted });
-  return hasDeparted ? { state: OVER, action: 'close' } : stay({ kind: 'settled', settlement });
+  return hasDeparted ? { state: OVER, action: 'close' } : stay(SETTLED[settlement]);
 }
 
 function onFailed(state: LiveState): CaseStep {

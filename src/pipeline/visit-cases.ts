@@ -13,7 +13,7 @@ import {
 import type { Visit } from '../visits/visit.js';
 import type { Listeners } from './listeners.js';
 import { type ReportedFacts, reportedFacts, reportOf, type VisitRecord } from './record.js';
-import { type CaseEvent, type CaseState, isExpendable, isUnsettled, step } from './visit-case.js';
+import { type CaseEvent, type CaseState, isExpendable, isUnsettled, NEW, step } from './visit-case.js';
 
 /** After the register or the outbox failed, a visit is tried again this much later. */
 const RETRY_MS = 2_000;
@@ -21,6 +21,9 @@ const RETRY_MS = 2_000;
 const MAX_WAITING = 10_000;
 /** At a stop the register and the outbox are waited for this long. */
 const STOP_WITHIN_MS = 4_000;
+
+const NEWS: CaseEvent = { kind: 'news' };
+const DEPARTED: CaseEvent = { kind: 'departed' };
 
 export interface CaseSettings {
   readonly businessId: number;
@@ -40,7 +43,7 @@ export interface CaseEdges {
 
 /** A visit's record, and where the visit is in its life. */
 class VisitCase implements VisitRecord {
-  state: CaseState = { kind: 'new' };
+  state: CaseState = NEW;
   startMs: number | null = null;
   decision: Decision | null = null;
   settlement: Settlement | null = null;
@@ -99,13 +102,13 @@ export class VisitCases {
       visitCase = new VisitCase(visit, this.settings);
       this.cases.set(visit, visitCase);
     }
-    this.move(visitCase, { kind: 'news' });
+    this.move(visitCase, NEWS);
   }
 
   /** The tracker has ended a visit. */
   onEnded(visit: Visit): void {
     const visitCase = this.cases.get(visit);
-    if (visitCase !== undefined) this.move(visitCase, { kind: 'departed' });
+    if (visitCase !== undefined) this.move(visitCase, DEPARTED);
   }
 
   /** The directory was loaded for the first time: visits that were pending are decided. */
@@ -167,8 +170,9 @@ export class VisitCases {
     else unsettled.delete(visitCase);
     if (isExpendable(visitCase.state)) expendable.add(visitCase);
     else expendable.delete(visitCase);
+    if (unsettled.size <= MAX_WAITING) return;
     const [oldest] = expendable;
-    if (unsettled.size > MAX_WAITING && oldest !== undefined) this.giveUp(oldest);
+    if (oldest !== undefined) this.giveUp(oldest);
   }
 
   private giveUp(visitCase: VisitCase): void {
@@ -231,10 +235,7 @@ export class VisitCases {
         ? this.settleAgain(visitCase, registered.startMs, visitCase.settlement)
         : undefined;
     }
-    const decision = decide(
-      { mac: visit.mac, hostname: visit.hostname, ipv4: visit.ipv4s.at(-1) ?? 0, kin: visit.kin },
-      rules,
-    );
+    const decision = decide({ mac: visit.mac, hostname: visit.hostname, kin: visit.kin }, rules);
     const isNew = visitCase.decision?.kind !== decision.kind;
     visitCase.decision = decision;
     if (registered.settlement !== null) {

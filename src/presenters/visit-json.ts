@@ -3,6 +3,7 @@ import { formatIpv4 } from '../addresses/ip-address.js';
 import { formatMac } from '../addresses/mac-address.js';
 import { isRandomised, vendorOf } from '../addresses/vendor.js';
 import type { DecisionKind } from '../devices/decision.js';
+import { kindOfVisit } from '../devices/kind-of-visit.js';
 import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
 import type { VisitRecord } from '../pipeline/record.js';
 
@@ -11,6 +12,8 @@ export interface VisitJson {
   readonly mac: string;
   readonly vendor: string | null;
   readonly randomised: boolean;
+  /** What kind of device it is, as in `iPhone` or `printer`; null where nothing is sure. */
+  readonly kind: string | null;
   readonly firstSeen: string;
   readonly lastSeen: string;
   readonly sightings: number;
@@ -34,6 +37,7 @@ export function visitJson(record: VisitRecord): VisitJson {
     mac: formatMac(visit.mac),
     vendor: vendorOf(visit.mac),
     randomised: isRandomised(visit.mac),
+    kind: kindOfVisit(visit),
     firstSeen: new Date(startMs ?? visit.firstMs).toISOString(),
     lastSeen: new Date(visit.lastMs).toISOString(),
     sightings: visit.sightings,

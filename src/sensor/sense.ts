@@ -1,6 +1,6 @@
 // The sensing half of a sensor: frames from the interfaces go through the pipeline into the store.
 import { InterfaceWatch, type WatchedSource } from '../capture/interface-watch.js';
-import { defaultRoute, ownMacs } from '../capture/network-interfaces.js';
+import { defaultRoute, neighbourMac, ownMacs } from '../capture/network-interfaces.js';
 import type { Config } from '../config/config.js';
 import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory/directory.js';
@@ -10,6 +10,9 @@ import { type Pipeline, runPipeline } from '../pipeline/pipeline.js';
 import { FloodGuard } from '../visits/flood-guard.js';
 import type { SensorLog } from './sensor-log.js';
 import type { Store } from './store.js';
+
+/** How often the system is asked for the MAC of the default gateway, which it may not have resolved yet. */
+const LOOK_AT_GATEWAY_EVERY_MS = 30_000;
 
 export interface SensingParts {
   readonly interfaces: readonly string[];
@@ -27,15 +30,21 @@ export interface Sensing {
   readonly guard: FloodGuard;
   /** What decides about a device; delivery asks the same rules once more. */
   readonly rules: DecisionRules & { readonly businessId: number };
+  readonly equipment: Equipment;
+  /** To be called once the pipeline has ended. */
+  readonly close: () => void;
 }
 
 /** Starts to listen. If capturing is not permitted, the pipeline's `finished` rejects. */
 export function startSensing(config: Config, parts: SensingParts): Sensing {
   const { store, directory, listeners, sensorLog } = parts;
   const businessId = config.businessId ?? 0;
-  const equipment = new Equipment(ownMacs());
-  const route = defaultRoute();
-  if (route !== null) equipment.addGateway(route.gatewayIpv4);
+  const equipment = new Equipment(ownMacs(), {
+    learn: config.learnEquipment,
+    onRole: (learned) => sensorLog.onRole(learned),
+    onConflict: (conflict) => sensorLog.onConflict(conflict),
+  });
+  addGateway(equipment);
   const { ignore, reportInactive } = config;
   const source = parts.source ?? watchInterfaces(config, parts.interfaces, equipment, sensorLog);
   const guard = new FloodGuard(config.postsPerMinute);
@@ -59,7 +68,23 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
       listeners,
     },
   );
-  return { pipeline, source, guard, rules: { businessId, ignore, reportInactive, directory, equipment } };
+  const timer = setInterval(addGateway, LOOK_AT_GATEWAY_EVERY_MS, equipment).unref();
+  const close = () => clearInterval(timer);
+  return {
+    pipeline,
+    source,
+    guard,
+    equipment,
+    close,
+    rules: { businessId, ignore, reportInactive, directory, equipment },
+  };
+}
+
+/** The default gateway, with its MAC as soon as the system has resolved it. */
+function addGateway(equipment: Equipment): void {
+  const route = defaultRoute();
+  if (route === null || route.gatewayIpv4 === 0) return;
+  equipment.addGateway(route.gatewayIpv4, neighbourMac(route.gatewayIpv4) ?? 0);
 }
 
 function watchInterfaces(
@@ -75,6 +100,7 @@ function watchInterfaces(
     onChange(status, before) {
       // An interface that came late brings an address of its own.
       equipment.addOwn(ownMacs());
+      addGateway(equipment);
       sensorLog.onInterface(status, before);
     },
     onSilence: (status) => sensorLog.onSilence(status),

@@ -3,6 +3,7 @@
 import { vendorOf } from '../addresses/vendor.js';
 import type { InterfaceState } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
+import type { EquipmentConflict, LearnedRole } from '../devices/equipment.js';
 import { attemptTime } from '../nexudus/failed-checkin.js';
 import type { Outcome } from '../outbox/outbox.js';
 import type { Report } from '../outbox/report.js';
@@ -90,6 +91,19 @@ export class SensorLog implements PipelineListener {
       this.floodTimer = undefined;
       this.visits.info({ refused: guard.refused }, 'the flood is over: new devices are reported again');
     }, LOOK_AT_FLOOD_EVERY_MS).unref();
+  }
+
+  onRole({ mac, role }: LearnedRole): void {
+    this.visits.info({ mac: this.mac(mac), role }, 'equipment learned');
+  }
+
+  onConflict({ kind, mac }: EquipmentConflict): void {
+    if (!this.isNews(kind)) return;
+    const words: Record<EquipmentConflict['kind'], string> = {
+      'second-dhcp-server': 'a second DHCP server answers on this network',
+      'second-gateway-claimant': "a second device claims the gateway's address; it is treated as a visitor",
+    };
+    this.visits.warn({ mac: this.mac(mac) }, words[kind]);
   }
 
   onDryRun({ mac, startMs }: Report): void {

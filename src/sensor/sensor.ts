@@ -1,8 +1,11 @@
 // A whole sensor: store, sensing, delivery, status page. Commands, tests and benchmarks start this very composition. It reads no
 // environment and ends no process: settings and edges come in as arguments.
+import type { MacAddress } from '../addresses/mac-address.js';
+import { vendorOf } from '../addresses/vendor.js';
 import type { WatchedSource } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
 import { Directory, type DirectoryView } from '../devices/directory/directory.js';
+import { ignoredBecause } from '../devices/ignore-rules.js';
 import type { Pace } from '../nexudus/known-devices.js';
 import { OutboxWatch } from '../outbox/outbox-watch.js';
 import { Listeners, type PipelineListener } from '../pipeline/listeners.js';
@@ -78,6 +81,9 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     sensorLog,
   });
   const { pipeline, guard, source } = sensing;
+  closing.add(sensing.close);
+  const isExpected = (mac: MacAddress) =>
+    ignoredBecause(config.ignore, { mac, vendor: vendorOf(mac), hostname: null }) !== null;
   const stop = () => pipeline.stop();
   edges.stop?.addEventListener('abort', stop);
   if (edges.stop?.aborted) stop();
@@ -123,6 +129,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
       arrivals,
       reports,
       directory,
+      equipmentConflicts: (steadyMs) => sensing.equipment.conflicts(steadyMs, isExpected),
       directoryRefreshMs: config.directoryRefreshMs,
       sync,
       nexudus: sync === null ? null : nexudus,

@@ -1,12 +1,9 @@
-// Finds devices that show the same identity while both are here: most likely one person's, or one phone with a new address.
+// Finds devices that show the identity of one that fell silent before they came: most likely one device with a new address.
 
 import { type MacAddress, readMac } from '../addresses/mac-address.js';
 import type { Span } from '../decode/sighting.js';
+import { isGenericName } from './generic-name.js';
 import type { Visit } from './visit.js';
-
-/** Names that devices have until their owners give them one: they tie nobody to anybody. */
-const COMMON_NAME =
-  /^(iphone|ipad|watch|macbook(-?(air|pro))?|imac|android(-\w+)?|galaxy-\w+|pixel-\w+|localhost|unknown)$/i;
 
 /** RFC 2132 section 9.14: a hardware type and a hardware address, as most devices have it. */
 const HARDWARE_ID_LENGTH = 7;
@@ -15,8 +12,8 @@ const HARDWARE_ETHERNET = 1;
 export interface OpenVisits {
   /** The visit of this device, when it is open. */
   visitOf(mac: MacAddress): Visit | null;
-  /** Whether `first` is still here, now that something is heard of `visit`. */
-  isHere(first: Visit, visit: Visit): boolean;
+  /** Whether `first` may be `visit` under an earlier address, now that something is heard of `visit`: see VisitTracker. */
+  mayPrecede(first: Visit, visit: Visit): boolean;
 }
 
 export class Kinship {
@@ -29,10 +26,10 @@ export class Kinship {
   rename(visit: Visit, hostname: string): void {
     unindex(this.byHostname, visit.hostname, visit);
     visit.hostname = hostname;
-    if (COMMON_NAME.test(hostname)) return;
+    if (isGenericName(hostname)) return;
     const first = this.byHostname.get(hostname);
-    if (first === undefined || !this.open.isHere(first, visit)) this.byHostname.set(hostname, visit);
-    else if (first !== visit) visit.kin ??= { mac: first.mac, by: 'host name' };
+    if (first !== undefined && this.open.mayPrecede(first, visit)) visit.kin ??= { mac: first.mac, by: 'host name' };
+    else this.byHostname.set(hostname, visit);
   }
 
   /** The device of `visit` shows this client identifier (DHCP option 61, or a DUID). */
@@ -48,7 +45,7 @@ export class Kinship {
     visit.clientId = isOwn ? null : shown;
     if (shown === null) return;
     const first = (isOwn || mac === null ? null : this.open.visitOf(mac)) ?? this.byClientId.get(shown);
-    if (first !== undefined && first !== visit && this.open.isHere(first, visit)) {
+    if (first !== undefined && this.open.mayPrecede(first, visit)) {
       visit.kin ??= { mac: first.mac, by: 'DHCP client id' };
     } else if (!isOwn) this.byClientId.set(shown, visit);
   }

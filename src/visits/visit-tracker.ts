@@ -5,6 +5,8 @@ import type { Protocol } from '../decode/protocol.js';
 import type { Sighting } from '../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../decode/text.js';
 import { Kinship } from './kinship.js';
+import { sharedParameterList } from './parameter-list.js';
+import { Repeaters } from './repeater.js';
 import { Visit } from './visit.js';
 import { ABSENT, ACTIVE_MS, CLOCK_OFFSET_MS, DUE_MS, FIRST_MS, LAST_MS, SIGHTINGS, VisitTable } from './visit-table.js';
 
@@ -98,8 +100,15 @@ export class VisitTracker {
       const row = this.table.find(mac);
       return row === ABSENT ? null : this.table.visitIn(row);
     },
-    isHere: (first, visit) =>
-      this.table.get(visit.row, ACTIVE_MS) - this.table.get(first.row, ACTIVE_MS) <= this.options.gapMs,
+    mayPrecede: (first, visit) =>
+      first !== visit &&
+      first.vlan === visit.vlan &&
+      this.table.get(visit.row, ACTIVE_MS) - this.table.get(first.row, ACTIVE_MS) <= this.options.gapMs &&
+      !this.wasHeardSinceBeginOf(visit, first.row),
+  });
+  private readonly repeaters = new Repeaters((mac, ipv4) => {
+    const row = this.table.find(mac);
+    return row !== ABSENT && this.table.visitIn(row).ipv4s.includes(ipv4);
   });
   private readonly holdMs: number;
   private sweepMs = Number.NEGATIVE_INFINITY;
@@ -131,6 +140,11 @@ export class VisitTracker {
   /** The open visits as they are now. */
   *open(): Generator<Visit> {
     for (const row of this.table.rows()) yield this.upToDate(row);
+  }
+
+  /** Puts the device behind a repeater in the place of the repeater. To be called before anything is asked about the sighting. */
+  attribute(sighting: Sighting, steadyMs: number): void {
+    this.repeaters.attribute(sighting, steadyMs);
   }
 
   observe(sighting: Sighting, eventMs: number, steadyMs: number): void {
@@ -185,6 +199,7 @@ export class VisitTracker {
 
   /** Drops what is known of a device, unreported news included. */
   forget(mac: MacAddress): void {
+    this.repeaters.forget(mac);
     const row = this.table.find(mac);
     if (row !== ABSENT) this.remove(row);
   }
@@ -215,7 +230,19 @@ export class VisitTracker {
     visit.firstMs = table.get(row, FIRST_MS);
     visit.lastMs = table.get(row, LAST_MS);
     visit.sightings = table.get(row, SIGHTINGS);
+    // Here and not in `observe`, so that a frame of a known device costs nothing for it.
+    if (visit.kin !== null) {
+      const kinRow = table.find(visit.kin.mac);
+      if (kinRow !== ABSENT && this.wasHeardSinceBeginOf(visit, kinRow)) visit.kin = null;
+    }
     return visit;
+  }
+
+  /** Whether the device in `row` was active after `visit` began: then the two are two devices. */
+  private wasHeardSinceBeginOf(visit: Visit, row: number): boolean {
+    const { table } = this;
+    const beganMs = table.get(visit.row, FIRST_MS) - table.get(visit.row, CLOCK_OFFSET_MS);
+    return table.get(row, ACTIVE_MS) > beganMs;
   }
 
   /**
@@ -313,6 +340,8 @@ export class VisitTracker {
       visit.vendorClass = shared(vendorClass);
       isNews = true;
     }
+    // No news of its own: it comes with the first DHCP frame, which is.
+    if (sighting.parameterList.length > 0) visit.parameterList = sharedParameterList(sighting.parameterList);
     if (sighting.clientId.length > 0) this.kinship.identify(visit, sighting.clientId);
     if (sighting.forwarded) visit.forwarded = true;
     // A device that changes its name with every frame must not be reported with every frame.

@@ -7,7 +7,7 @@ const NO_PROTOCOLS: readonly Protocol[] = [];
 const NO_IPV4S: readonly number[] = [];
 const NO_IPV6S: readonly string[] = [];
 
-/** What ties two devices to one owner, most likely. */
+/** The earlier address of a device, most likely, and what both have shown. */
 export interface Kin {
   readonly mac: MacAddress;
   readonly by: 'DHCP client id' | 'host name';
@@ -25,10 +25,12 @@ export class Visit {
   ipv6s: readonly string[] = NO_IPV6S;
   hostname: string | null = null;
   vendorClass: string | null = null;
+  /** DHCP option 55, in the device's order, of the last DHCP frame that said anything new. One array serves all visits that ask alike. */
+  parameterList: readonly number[] | null = null;
   /** DHCP client identifier in hexadecimal; null also when it is made of the MAC, as most are. */
   clientId: string | null = null;
   vlan: number | null = null;
-  /** Another visit that was open when this device showed the same identity: perhaps one person's phone with a new address. */
+  /** A device of the same identity that has been silent since this one came: perhaps this one under its earlier address. */
   kin: Kin | null = null;
   /** Something else on the network spoke for the device at least once: a relay, a proxy, a repeater. */
   forwarded = false;

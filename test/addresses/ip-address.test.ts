@@ -1,7 +1,14 @@
 import { isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatIpv4, formatIpv6, isLinkLocal, isUnspecified } from '../../src/addresses/ip-address.js';
+import {
+  formatIpv4,
+  formatIpv6,
+  isLinkLocal,
+  isPrivateIpv4,
+  isUniqueLocal,
+  isUnspecified,
+} from '../../src/addresses/ip-address.js';
 import { bytes, ipv6Address } from '../decode/frames.js';
 
 test('IPv4 addresses are dotted', () => {
@@ -60,4 +67,30 @@ test('the unspecified address and link-local ones are recognised', () => {
   ] as const) {
     expect(isLinkLocal(ipv6Address(address), 0)).toBe(expected);
   }
+});
+
+test('unique local addresses (RFC 4193) are recognised', () => {
+  for (const [address, expected] of [
+    ['fc00::1', true],
+    ['fdff:ffff::1', true],
+    ['fbff::1', false],
+    ['fe00::1', false],
+    ['2001:db8::1', false],
+  ] as const) {
+    expect(isUniqueLocal(ipv6Address(address), 0)).toBe(expected);
+  }
+});
+
+test('private IPv4 addresses are recognised, from the first to the last of each block', () => {
+  const blocks: [number, number][] = [
+    [0x0a000000, 0x0affffff],
+    [0x64400000, 0x647fffff],
+    [0xa9fe0000, 0xa9feffff],
+    [0xac100000, 0xac1fffff],
+    [0xc0a80000, 0xc0a8ffff],
+  ];
+  for (const [first, last] of blocks) {
+    expect([first - 1, first, last, last + 1].map(isPrivateIpv4)).toEqual([false, true, true, false]);
+  }
+  for (const address of [0, 0x08080808, 0x7f000001, 0xe0000001, 0xffffffff]) expect(isPrivateIpv4(address)).toBe(false);
 });

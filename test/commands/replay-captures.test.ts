@@ -18,8 +18,11 @@ interface Line {
   readonly seconds: number;
 }
 
+/** The lists of visits beside the captures are for this gap. */
+const SETTINGS = { VISIT_GAP: '15m', CAPTURE_KEEP_ALIVES: 'false' };
+
 async function replayed(name: string, ...options: string[]): Promise<{ visits: Line[]; summary: Line }> {
-  const { stdout, stderr, code } = await cli(['replay', '--json', ...options, `${captures}/${name}`]);
+  const { stdout, stderr, code } = await cli(['replay', '--json', ...options, `${captures}/${name}`], SETTINGS);
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
   const lines = stdout.split('\n').map((line): Line => JSON.parse(line));
   const summary = lines.pop();

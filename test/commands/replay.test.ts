@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { pcapBytes, START_MS } from '../capture/pcap-bytes.js';
-import { ACK, ARP, arp, ascii, DISCOVER, dhcpFrame, ethernet, option } from '../decode/frames.js';
+import { ACK, ARP, arp, ascii, DISCOVER, dhcpFrame, ethernet, option, REQUEST } from '../decode/frames.js';
 import { RunningProcess } from '../run-process.js';
 import { cli } from './cli.js';
 
@@ -60,6 +60,7 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
     type: 'visit',
     mac: LAPTOP,
     vendor: 'Apple, Inc.',
+    kind: 'Windows',
     randomised: false,
     firstSeen: '2026-09-21T14:13:20.000Z',
     lastSeen: '2026-09-21T14:14:20.000Z',
@@ -79,13 +80,14 @@ test('--json prints one line a visit and a summary, exactly as promised, and not
       Source: 3,
       MacAddresses: '3C:22:FB:00:00:01',
       Description: expect.stringMatching(
-        /^Unrecognised device: Apple, Inc\.,.*bens-laptop.*192\.168\.1\.23.*DHCP and ARP\.$/,
+        /^Unrecognised device: Windows, Apple, Inc\.,.*bens-laptop.*192\.168\.1\.23.*DHCP and ARP\.$/,
       ),
     },
   });
   expect(phone).toMatchObject({
     mac: PHONE,
     vendor: null,
+    kind: null,
     randomised: true,
     hostname: null,
     vendorClass: null,
@@ -139,8 +141,8 @@ test('--known and --ignore decide, and say why', async () => {
 test('without --json a person gets a table and a sentence', async () => {
   const { stdout, code } = await cli(['replay', JOIN]);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^FROM +TO +MAC +VENDOR/);
-  expect(stdout).toMatch(/3c:22:fb:00:00:01 +Apple, Inc\. +bens-laptop +192\.168\.1\.23 +unrecognised/);
+  expect(stdout).toMatch(/^FROM +TO +MAC +DEVICE/);
+  expect(stdout).toMatch(/3c:22:fb:00:00:01 +Windows, Apple, Inc\. +bens-laptop +192\.168\.1\.23 +unrecognised/);
   expect(stdout).toMatch(
     /3 visits: 3 unrecognised, 0 recognised, 0 ignored\. 6 frames\s\(5 sightings, 1 malformed: 1 short-arp\)/,
   );
@@ -170,15 +172,18 @@ test('a phone with a new private address is tied to its earlier one in the reaso
 
 test('the DHCP server and the router it announces are never visitors', async () => {
   const router = '18:fd:74:20:00:01';
+  const options = [option(54, [192, 168, 1, 2]), option(3, [192, 168, 1, 1])];
   const capture = file(
     'router.pcap',
     pcapBytes([
+      { frame: dhcpFrame({ type: REQUEST, chaddr: LAPTOP }, { source: LAPTOP }), atMs: START_MS },
       {
         frame: dhcpFrame(
-          { op: 2, type: ACK, chaddr: LAPTOP, yiaddr: '192.168.1.23', options: [option(3, [192, 168, 1, 1])] },
+          { type: ACK, chaddr: LAPTOP, yiaddr: '192.168.1.23', options },
           { source: PRINTER },
+          { source: '192.168.1.2' },
         ),
-        atMs: START_MS,
+        atMs: START_MS + 1,
       },
       announce(router, '192.168.1.1', 10),
       announce(PRINTER, '192.168.1.2', 20),
@@ -274,6 +279,7 @@ test('--post really posts, once, however often the capture is replayed; register
     NEXUDUS_PASSWORD: 'secret',
     NEXUDUS_BUSINESS_ID: '77',
     NEXUDUS_POSTS_PER_MINUTE: '60000',
+    REPORT_AGAIN_AFTER: '0s',
   };
   try {
     const first = await cli(['replay', '--json', '--post', JOIN], env);

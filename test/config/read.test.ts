@@ -25,7 +25,8 @@ test('a login and a location are enough; everything else has its default', () =>
     nexudusUrl: 'https://spaces.nexudus.com',
     login: { kind: 'password', username: 'admin@example.com', password: 'secret', totpSecret: null },
     businessId: 77,
-    visitGapMs: 900_000,
+    visitGapMs: 45 * 60_000,
+    reportAgainAfterMs: 12 * 3_600_000,
     settleTimeMs: 3_000,
     interfaces: [],
     redisUrl: null,
@@ -89,6 +90,10 @@ test('any secret may come from a file, without the line break at its end', () =>
     'NEXUDUS_PASSWORD_FILE: set either NEXUDUS_PASSWORD or NEXUDUS_PASSWORD_FILE, not both',
   ]);
   expect(problemsOf({ ...GOOD, NEXUDUS_PASSWORD: undefined, NEXUDUS_PASSWORD_FILE: '/nowhere' })[0]).toMatch(/ENOENT/);
+});
+
+test('the default of REPORT_AGAIN_AFTER gives way to a shorter RETENTION', () => {
+  expect(readConfig({ ...GOOD, RETENTION: '2h' }, { nexudus: true }).reportAgainAfterMs).toBe(2 * 3_600_000);
 });
 
 test('RETENTION must outlast what relies on it', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decoded } from './decoded.js';
+import { announcedBy, decoded } from './decoded.js';
 import { ARP, arp, BROADCAST, bytes, DEVICE, ethernet, OTHER } from './frames.js';
 
 const other = { verdict: 'other' };
@@ -40,9 +40,13 @@ describe('ARP (RFC 826)', () => {
 });
 
 describe('Address conflict detection (RFC 5227)', () => {
-  test('a probe (2.1.1), which has no sender address, is a sighting without an address', () => {
+  test('a probe (2.1.1), which has no sender address, is a sighting without an address; it says which one it asks for', () => {
     const probe = ethernet(ARP, arp({ spa: '0.0.0.0', tpa: '192.168.1.23' }));
-    expect(decoded(probe)).toEqual({ verdict: 'sighting', sighting: { mac: DEVICE, via: 'arp' } });
+    expect(decoded(probe)).toEqual({
+      verdict: 'sighting',
+      sighting: { mac: DEVICE, via: 'arp', probed: '192.168.1.23' },
+    });
+    expect(announcedBy(probe)).toBeNull();
   });
 
   test('an announcement (2.3) gives the address', () => {
@@ -58,6 +62,15 @@ describe('A sender that is not the Ethernet source', () => {
       via: 'arp',
       ip: '192.168.1.23',
       forwarded: true,
+    });
+  });
+
+  test('does not say that the device holds its address; one that sends for itself does', () => {
+    expect(announcedBy(ethernet(ARP, arp(), { source: OTHER }))).toBeNull();
+    expect(announcedBy(ethernet(ARP, arp()))).toEqual({
+      kind: 'holds-ipv4',
+      station: DEVICE,
+      stationIpv4: '192.168.1.23',
     });
   });
 });

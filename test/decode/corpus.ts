@@ -95,6 +95,17 @@ const onEthernet: Record<string, Uint8Array> = {
   'DHCP release': dhcpFrame({ type: RELEASE, ciaddr: '192.168.1.23' }),
   'DHCP offer': dhcpFrame({ type: OFFER, yiaddr: '192.168.1.23', options: served }),
   'DHCP ack': dhcpFrame({ type: ACK, yiaddr: '192.168.1.23', options: served }),
+  'DHCP renewal through a router': dhcpFrame(
+    { type: REQUEST, ciaddr: '192.168.1.23', options: facts },
+    { source: SERVER },
+    { source: '192.168.1.23' },
+  ),
+  'DHCP from the Internet': dhcpFrame({ type: REQUEST, options: facts }, { source: SERVER }, { source: '8.8.8.8' }),
+  'DHCP ack from the Internet': dhcpFrame(
+    { type: ACK, yiaddr: '192.168.1.23', options: served },
+    {},
+    { source: '8.8.8.8' },
+  ),
   'DHCP in a VLAN': dhcpFrame({ type: REQUEST, options: facts }, { tags: [tag] }),
   'DHCP in stacked VLANs': dhcpFrame({ type: REQUEST, options: facts }, { tags: [outerTag, tag] }),
   'DHCP in SNAP': snap(IPV4, requestPacket),
@@ -138,6 +149,11 @@ const onEthernet: Record<string, Uint8Array> = {
   'DHCPv6 through a relay': dhcpv6Frame(relayed, { source: SERVER }),
   'DHCPv6 through a relay that notes the MAC': dhcpv6Frame(noted, { source: SERVER }),
   'DHCPv6 through two relays': dhcpv6Frame(relayForward('fe80::1', option6(9, relayed)), { source: SERVER }),
+  'DHCPv6 from a unique local address': dhcpv6Frame(
+    dhcpv6(5, option6(1, duidLl(DEVICE))),
+    { source: SERVER },
+    { source: 'fd00::23' },
+  ),
   'DHCPv6 from a global address': dhcpv6Frame(
     dhcpv6(5, option6(1, duidLl(DEVICE))),
     { source: SERVER },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decoded } from './decoded.js';
+import { announcedBy, decoded } from './decoded.js';
 import {
   ACK,
   ascii,
@@ -87,12 +87,26 @@ describe('The address of a client (RFC 2131, table 5)', () => {
 });
 
 describe('Servers (RFC 2131, 4.3)', () => {
-  test('ACK shows the client with its yiaddr, and announces server and router', () => {
-    const ack = dhcpFrame({ type: ACK, yiaddr: '192.168.1.23', ciaddr: '192.168.1.9', options: [serverId, routers] });
+  test('ACK shows the client with its yiaddr, and announces who answers whom, the server, the router and the network', () => {
+    const options = [option(1, [255, 255, 255, 0]), serverId, routers];
+    const ack = dhcpFrame(
+      { type: ACK, xid: 0xfedcba98, yiaddr: '192.168.1.23', ciaddr: '192.168.1.9', options },
+      { tags: [[0x8100, 20]] },
+    );
     expect(decoded(ack)).toEqual({
       verdict: 'sighting',
-      sighting: { mac: DEVICE, via: 'dhcp', ip: '192.168.1.23' },
-      announced: { dhcpServerMac: SERVER, dhcpServerIp: '192.168.1.2', routerIp: '192.168.1.1' },
+      sighting: { mac: DEVICE, via: 'dhcp', vlan: 20, ip: '192.168.1.23' },
+    });
+    expect(announcedBy(ack)).toEqual({
+      kind: 'dhcp-ack',
+      station: SERVER,
+      vlan: 20,
+      stationIpv4: '192.168.1.1',
+      client: DEVICE,
+      xid: 0xfedcba98,
+      serverIpv4: '192.168.1.2',
+      routerIpv4: '192.168.1.1',
+      subnetMask: '255.255.255.0',
     });
   });
 
@@ -116,28 +130,34 @@ describe('Servers (RFC 2131, 4.3)', () => {
     });
   });
 
-  test('a client that selects a server (4.3.2) announces it; one that only wishes or renews does not', () => {
-    expect(decoded(dhcpFrame({ type: REQUEST, options: [serverId, requested] })).announced).toEqual({
-      dhcpServerIp: '192.168.1.2',
+  test('a client that selects a server (4.3.2) names it; one that only wishes or renews does not', () => {
+    const request = { kind: 'dhcp-request', station: DEVICE, client: DEVICE, xid: 0x3903f326 };
+    expect(announcedBy(dhcpFrame({ type: REQUEST, options: [serverId, requested] }))).toEqual({
+      ...request,
+      serverIpv4: '192.168.1.2',
     });
-    expect(decoded(dhcpFrame({ type: DISCOVER, options: [serverId] })).announced).toBeUndefined();
-    expect(decoded(dhcpFrame({ type: REQUEST, ciaddr: '192.168.1.23' })).announced).toBeUndefined();
+    expect(announcedBy(dhcpFrame({ type: DISCOVER, options: [serverId, routers] }))).toEqual(request);
+    expect(announcedBy(dhcpFrame({ type: REQUEST, ciaddr: '192.168.1.23' }))).toEqual(request);
   });
 
   test('OFFER shows nobody, but announces', () => {
-    expect(decoded(dhcpFrame({ type: OFFER, yiaddr: '192.168.1.23', options: [serverId, routers] }))).toEqual({
-      verdict: 'other',
-      announced: { dhcpServerMac: SERVER, dhcpServerIp: '192.168.1.2', routerIp: '192.168.1.1' },
-    });
+    const offer = dhcpFrame({ type: OFFER, yiaddr: '192.168.1.23', options: [serverId, routers] });
+    expect(decoded(offer)).toEqual(other);
+    expect(announcedBy(offer)).toMatchObject({ kind: 'dhcp-offer', station: SERVER, client: DEVICE });
   });
 
   test('NAK and a BOOTP reply show nobody and announce nothing', () => {
-    expect(decoded(dhcpFrame({ type: NAK, options: [serverId] }))).toEqual(other);
-    expect(decoded(dhcpFrame({ type: null, op: 2, yiaddr: '192.168.1.23' }))).toEqual(other);
+    for (const frame of [
+      dhcpFrame({ type: NAK, options: [serverId] }),
+      dhcpFrame({ type: null, op: 2, yiaddr: '192.168.1.23' }),
+    ]) {
+      expect(decoded(frame)).toEqual(other);
+      expect(announcedBy(frame)).toBeNull();
+    }
   });
 
   test('the Ethernet source of an impossible server is not announced', () => {
-    expect(decoded(dhcpFrame({ type: OFFER }, { source: BROADCAST }))).toEqual(other);
+    expect(announcedBy(dhcpFrame({ type: OFFER }, { source: BROADCAST }))?.station).toBeUndefined();
   });
 });
 
@@ -152,19 +172,59 @@ describe('Relays (RFC 1542, 4.1; RFC 3046)', () => {
     expect(decoded(relayed).sighting).toEqual({ mac: DEVICE, via: 'dhcp', ip: '192.168.1.50', forwarded: true });
   });
 
-  test('giaddr alone marks it, and so does another Ethernet source alone (a repeater)', () => {
+  test('giaddr alone marks it, and so does another Ethernet source alone', () => {
     expect(decoded(dhcpFrame({ giaddr: '10.0.0.1' })).sighting?.forwarded).toBe(true);
     expect(decoded(dhcpFrame({}, { source: OTHER })).sighting?.forwarded).toBe(true);
   });
 
-  test('an answer through a relay is marked and does not announce its Ethernet source as the server', () => {
+  test('a repeater sends the broadcast of a client without an address under its own MAC; a relay or a router is none', () => {
+    const repeater = (...frame: Parameters<typeof dhcpFrame>) => decoded(dhcpFrame(...frame)).sighting?.repeater;
+    expect(repeater({}, { source: OTHER })).toBe(OTHER);
+    expect(repeater({})).toBeUndefined();
+    expect(repeater({}, { source: BROADCAST })).toBeUndefined();
+    expect(repeater({ giaddr: '10.0.0.1' }, { source: SERVER })).toBeUndefined();
+    const renewal = { type: REQUEST, ciaddr: '192.168.1.23' };
+    expect(repeater(renewal, { source: SERVER }, { source: '192.168.1.23' })).toBeUndefined();
+  });
+
+  test('an answer through a relay is marked, and says so', () => {
     const answer = dhcpFrame({ type: ACK, yiaddr: '192.168.1.23', giaddr: '10.0.0.1', options: [serverId, option82] });
     expect(decoded(answer)).toEqual({
       verdict: 'sighting',
       sighting: { mac: DEVICE, via: 'dhcp', ip: '192.168.1.23', forwarded: true },
-      announced: { dhcpServerIp: '192.168.1.2' },
     });
+    expect(announcedBy(answer)).toMatchObject({ serverIpv4: '192.168.1.2', relayIpv4: '10.0.0.1' });
   });
+});
+
+describe('From outside', () => {
+  const PUBLIC = ['8.8.8.8', '100.63.255.255', '100.128.0.1', '127.0.0.1', '172.15.255.255', '172.32.0.1', '224.0.0.1'];
+  const PRIVATE = ['10.1.2.3', '100.64.0.1', '100.127.255.255', '169.254.7.7', '172.16.0.1', '172.31.255.255'];
+  const renewal = { type: REQUEST, ciaddr: '192.168.1.23' };
+  const ack = { type: ACK, yiaddr: '192.168.1.23', options: [serverId] };
+
+  test.each(PUBLIC)(
+    'a request, an answer or a relayed message from %s is no evidence, and announces nobody',
+    (source) => {
+      for (const fields of [renewal, ack, { ...renewal, giaddr: '10.0.0.1' }, { ...ack, giaddr: '10.0.0.1' }]) {
+        const frame = dhcpFrame(fields, { source: SERVER }, { source });
+        expect(decoded(frame)).toEqual(other);
+        expect(announcedBy(frame)).toBeNull();
+      }
+    },
+  );
+
+  test.each(PRIVATE)(
+    'a renewal from %s that a router of the house passed on counts, and so does an answer',
+    (source) => {
+      const counted = { mac: DEVICE, via: 'dhcp', ip: '192.168.1.23' };
+      expect(decoded(dhcpFrame(renewal, { source: SERVER }, { source })).sighting).toEqual({
+        ...counted,
+        forwarded: true,
+      });
+      expect(decoded(dhcpFrame(ack, { source: SERVER }, { source })).sighting).toEqual(counted);
+    },
+  );
 });
 
 describe('Hardware addresses (RFC 2131, 2)', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decoded } from './decoded.js';
+import { announcedBy, decoded } from './decoded.js';
 import {
   ascii,
   BROADCAST,
@@ -25,6 +25,7 @@ import {
 
 const SOLICIT = 1;
 const GLOBAL = '2001:db8::23';
+const UNIQUE_LOCAL = 'fd12:3456::23';
 const other = { verdict: 'other' };
 const clientId = (duid: Uint8Array) => option6(1, duid);
 const relayed = (message: Uint8Array) => option6(9, message);
@@ -79,8 +80,8 @@ describe('Whose MAC (RFC 8415, 11)', () => {
     ['DUID-LL (11.4)', duidLl(DEVICE)],
   ])('where the Ethernet source is not the client, or not known, the address in the %s', (_, duid) => {
     const message = solicit(duid);
-    const unicast = dhcpv6Frame(message, { source: SERVER }, { source: GLOBAL });
-    expect(decoded(unicast).sighting).toMatchObject({ mac: DEVICE, ip: GLOBAL, forwarded: true });
+    const unicast = dhcpv6Frame(message, { source: SERVER }, { source: UNIQUE_LOCAL });
+    expect(decoded(unicast).sighting).toMatchObject({ mac: DEVICE, ip: UNIQUE_LOCAL, forwarded: true });
     const packet = ipv6(UDP, udp(message, { source: 546, destination: 547 }));
     const onRawLink = decoded(packet, 'raw').sighting;
     expect(onRawLink).toMatchObject({ mac: DEVICE, ip: LINK_LOCAL });
@@ -95,14 +96,14 @@ describe('Whose MAC (RFC 8415, 11)', () => {
       '0003 0001 3c22',
       '03',
     ]) {
-      expect(decoded(dhcpv6Frame(solicit(bytes(duid)), {}, { source: GLOBAL }))).toEqual(other);
+      expect(decoded(dhcpv6Frame(solicit(bytes(duid)), {}, { source: UNIQUE_LOCAL }))).toEqual(other);
     }
-    expect(decoded(dhcpv6Frame(dhcpv6(SOLICIT), {}, { source: GLOBAL }))).toEqual(other);
+    expect(decoded(dhcpv6Frame(dhcpv6(SOLICIT), {}, { source: UNIQUE_LOCAL }))).toEqual(other);
   });
 
   test('hardware type 6 (IEEE 802) is Ethernet too', () => {
     const message = solicit(bytes('0003 0006', DEVICE));
-    expect(decoded(dhcpv6Frame(message, {}, { source: GLOBAL })).sighting?.mac).toBe(DEVICE);
+    expect(decoded(dhcpv6Frame(message, {}, { source: UNIQUE_LOCAL })).sighting?.mac).toBe(DEVICE);
   });
 
   test('a DUID of more than 130 octets (11.1) is not kept', () => {
@@ -113,7 +114,7 @@ describe('Whose MAC (RFC 8415, 11)', () => {
 
   test('broadcast and multicast are no devices', () => {
     expect(decoded(dhcpv6Frame(solicit(duidLl(DEVICE)), { source: BROADCAST }))).toEqual(other);
-    expect(decoded(dhcpv6Frame(solicit(duidLl('01:00:5e:00:00:01')), {}, { source: GLOBAL }))).toEqual(other);
+    expect(decoded(dhcpv6Frame(solicit(duidLl('01:00:5e:00:00:01')), {}, { source: UNIQUE_LOCAL }))).toEqual(other);
   });
 });
 
@@ -183,13 +184,55 @@ describe('Relays (RFC 8415, 9)', () => {
   });
 });
 
-describe('Servers (RFC 8415, 18.3)', () => {
-  test.each([2, 7])('message type %i shows nobody, but announces its Ethernet source', (type) => {
-    expect(decoded(dhcpv6Frame(dhcpv6(type, clientId(duidLl(DEVICE))), { source: SERVER }))).toEqual({
-      verdict: 'other',
-      announced: { dhcpServerMac: SERVER },
-    });
-    expect(decoded(dhcpv6Frame(dhcpv6(type), { source: BROADCAST }))).toEqual(other);
+describe('Clients and servers, as far as equipment is concerned (RFC 8415, 18.3)', () => {
+  const duid = clientId(duidLl(DEVICE));
+
+  test.each([
+    [2, 'dhcpv6-advertise'],
+    [7, 'dhcpv6-reply'],
+  ])('message type %i shows nobody; it is announced as an answer (%s) to whom the request came from', (type, kind) => {
+    const answer = dhcpv6Frame(dhcpv6(type, duid), { source: SERVER, tags: [[0x8100, 20]] }, { source: 'fe80::fe' });
+    expect(decoded(answer)).toEqual(other);
+    const request = announcedBy(dhcpv6Frame(dhcpv6(SOLICIT, duid)));
+    expect(request).toMatchObject({ kind: 'dhcpv6-request', station: DEVICE, xid: 0x123456 });
+    const { client, xid } = request ?? {};
+    expect(announcedBy(answer)).toEqual({ kind, station: SERVER, vlan: 20, client, xid });
+  });
+
+  test('no hash of a DUID is the address of a client of DHCPv4', () => {
+    expect(announcedBy(dhcpv6Frame(dhcpv6(SOLICIT, duid)))?.client).toBeGreaterThanOrEqual(2 ** 48);
+  });
+
+  test('what names no client, and what does not come from a link-local address, announces nobody', () => {
+    const from = (source: string) => ({ source });
+    expect(announcedBy(dhcpv6Frame(dhcpv6(7), { source: SERVER }))).toBeNull();
+    expect(announcedBy(dhcpv6Frame(dhcpv6(7, duid), { source: SERVER }, from(UNIQUE_LOCAL)))).toBeNull();
+    expect(announcedBy(dhcpv6Frame(dhcpv6(7, duid), { source: SERVER }, from(GLOBAL)))).toBeNull();
+  });
+
+  test('an impossible Ethernet source is not announced', () => {
+    expect(announcedBy(dhcpv6Frame(dhcpv6(7, duid), { source: BROADCAST }))?.station).toBeUndefined();
+  });
+});
+
+describe('From outside', () => {
+  test('a message from a public address is no evidence, whatever it holds and whoever relays it', () => {
+    const fields = { source: GLOBAL, hopLimit: 47 };
+    const message = dhcpv6(5, clientId(duidLl(DEVICE)));
+    expect(decoded(dhcpv6Frame(message, { source: SERVER }, fields))).toEqual(other);
+    expect(decoded(dhcpv6Frame(relayForward('fe80::23', relayed(message)), { source: SERVER }, fields))).toEqual(other);
+    for (const source of ['::', '::1', 'fec0::23', 'ff02::1']) {
+      expect(decoded(dhcpv6Frame(message, { source: SERVER }, { source }))).toEqual(other);
+    }
+  });
+
+  test('one from a unique local address that a router of the house passed on still counts', () => {
+    const renewal = dhcpv6Frame(
+      dhcpv6(5, clientId(duidLl(DEVICE))),
+      { source: SERVER },
+      { source: UNIQUE_LOCAL, hopLimit: 63 },
+    );
+    expect(decoded(renewal).sighting).toMatchObject({ mac: DEVICE, forwarded: true });
   });
 });
 

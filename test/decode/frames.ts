@@ -182,6 +182,7 @@ export function option(code: number, value: Bytes): Uint8Array {
 
 export interface DhcpFields {
   op?: number;
+  xid?: number;
   htype?: number;
   hlen?: number;
   ciaddr?: string;
@@ -205,11 +206,11 @@ function padded(content: Uint8Array, length: number): Uint8Array {
 export function dhcp(fields: DhcpFields = {}): Uint8Array {
   const { type = DISCOVER, htype = 1, hlen = 6, chaddr = DEVICE } = fields;
   const { op = type === OFFER || type === ACK || type === NAK ? 2 : 1 } = fields;
-  const { ciaddr = '0.0.0.0', yiaddr = '0.0.0.0', giaddr = '0.0.0.0' } = fields;
+  const { xid = 0x3903f326, ciaddr = '0.0.0.0', yiaddr = '0.0.0.0', giaddr = '0.0.0.0' } = fields;
   const { sname = [], file = [], cookie = '63 82 53 63', options = [], tail = [255] } = fields;
   return bytes(
     [op, htype, hlen, 0],
-    u32(0x3903f326),
+    u32(xid),
     u16(0),
     u16(0),
     ipv4Address(ciaddr),
@@ -227,14 +228,14 @@ export function dhcp(fields: DhcpFields = {}): Uint8Array {
 }
 
 /** A DHCP message in its Ethernet frame: from the client, or from the server when it is a reply. */
-export function dhcpFrame(fields: DhcpFields = {}, link: Link = {}): Uint8Array {
+export function dhcpFrame(fields: DhcpFields = {}, link: Link = {}, ip: Ipv4Fields = {}): Uint8Array {
   const message = dhcp(fields);
   return message[0] === 2
-    ? ethernet(IPV4, ipv4(udp(message, { source: 67, destination: 68 }), { source: '192.168.1.1' }), {
+    ? ethernet(IPV4, ipv4(udp(message, { source: 67, destination: 68 }), { source: '192.168.1.1', ...ip }), {
         source: SERVER,
         ...link,
       })
-    : ethernet(IPV4, ipv4(udp(message)), link);
+    : ethernet(IPV4, ipv4(udp(message), ip), link);
 }
 
 interface Ipv6Fields {
@@ -331,7 +332,12 @@ export function routerSolicitation(...options: Uint8Array[]): Uint8Array {
 }
 
 export function routerAdvertisement(...options: Uint8Array[]): Uint8Array {
-  return icmpv6(134, bytes('40 00 0708 00000000 00000000', ...options));
+  return routerAdvertisementFor(1_800, ...options);
+}
+
+/** With a router lifetime in seconds. */
+export function routerAdvertisementFor(lifetime: number, ...options: Uint8Array[]): Uint8Array {
+  return icmpv6(134, bytes('40 00', u16(lifetime), '00000000 00000000', ...options));
 }
 
 export function neighborSolicitation(target: string, ...options: Uint8Array[]): Uint8Array {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decoded } from './decoded.js';
+import { announcedBy, decoded } from './decoded.js';
 import {
   ARP,
   arp,
@@ -169,9 +169,8 @@ describe('Links that do not tell who sent a frame', () => {
 
 test('a frame that adds nothing leaves nothing of the frame before it', () => {
   decoded(dhcpFrame({ type: 5, yiaddr: '192.168.1.23' }, { tags: [[0x8100, 20]] }));
-  expect(decoded(ethernet(ARP, arp({ spa: '0.0.0.0' })))).toEqual({
-    verdict: 'sighting',
-    sighting: { mac: DEVICE, via: 'arp' },
-  });
+  const probe = ethernet(ARP, arp({ spa: '0.0.0.0', tpa: '0.0.0.0' }));
+  expect(decoded(probe)).toEqual({ verdict: 'sighting', sighting: { mac: DEVICE, via: 'arp' } });
+  expect(announcedBy(probe)).toBeNull();
   expect(decoded(ethernet(0x88cc, arp()))).toEqual({ verdict: 'other' });
 });

@@ -2,7 +2,7 @@
 
 import { isDeviceMac } from '../../src/addresses/mac-address.js';
 import { decodeFrame, type LinkType } from '../../src/decode/frame.js';
-import { Announcement, Sighting, type Verdict } from '../../src/decode/sighting.js';
+import { Announcement, type AnnouncementKind, Sighting, type Verdict } from '../../src/decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText } from '../../src/decode/text.js';
 import type { Seed } from './corpus.js';
 
@@ -112,9 +112,9 @@ export function faultIn(buffer: Uint8Array, length: number, linkType: LinkType):
 }
 
 function impossible(verdict: Verdict, found: Sighting, announced: Announcement): string | null {
-  for (const mac of [announced.dhcpServerMac, announced.routerMac]) {
-    if (mac !== 0 && !isDeviceMac(mac)) return `announces the impossible MAC ${mac}`;
-  }
+  const { kind, station, xid } = announced;
+  if (kind !== 'nothing' && station !== 0 && !isDeviceMac(station)) return `announces the impossible MAC ${station}`;
+  if (isDhcp(kind) && !(xid >= 0 && xid < 2 ** 32)) return `a transaction id of ${xid}`;
   if (verdict !== 'sighting') return null;
   if (!isDeviceMac(found.mac)) return `sees the impossible MAC ${found.mac}`;
   if (!(found.vlan >= 0 && found.vlan <= 4094)) return `sees the impossible VLAN ${found.vlan}`;
@@ -130,6 +130,9 @@ function impossible(verdict: Verdict, found: Sighting, announced: Announcement):
   return null;
 }
 
+const isDhcp = (kind: AnnouncementKind) => kind.startsWith('dhcp');
+const isDhcpv4 = (kind: AnnouncementKind) => kind.startsWith('dhcp-');
+
 /** Everything that the outcome means, as one number or, for outcomes without meaning, as the verdict. */
 function fingerprint(verdict: Verdict, found: Sighting, announced: Announcement): number | Verdict {
   if (verdict !== 'sighting' && verdict !== 'other') return verdict;
@@ -137,15 +140,26 @@ function fingerprint(verdict: Verdict, found: Sighting, announced: Announcement)
   const mix = (value: number) => {
     mixed = (mixed * 31 + value) % 9007199254740881;
   };
-  mix(announced.dhcpServerMac);
-  mix(announced.dhcpServerIp);
-  mix(announced.routerIp);
-  mix(announced.routerMac);
+  // The fields of other kinds are those of an earlier frame.
+  const { kind } = announced;
+  if (kind !== 'nothing') {
+    mix(kind.length);
+    mix(announced.station);
+    if (kind !== 'holds-ipv4') mix(announced.vlan);
+    if (kind === 'holds-ipv4' || isDhcpv4(kind)) mix(announced.stationIpv4);
+    if (isDhcp(kind)) for (const value of [announced.client, announced.xid]) mix(value);
+    if (isDhcpv4(kind)) {
+      const { serverIpv4, routerIpv4, subnetMask, relayIpv4 } = announced;
+      for (const value of [serverIpv4, routerIpv4, subnetMask, relayIpv4]) mix(value);
+    }
+  }
   if (verdict === 'other') return -1 - mixed;
   mix(found.mac);
   mix(found.via.length);
   mix(found.vlan);
   mix(found.ipv4);
+  mix(found.probedIpv4);
+  mix(found.repeater);
   mix(Number(found.forwarded));
   for (const span of [found.hostname, found.vendorClass, found.clientId, found.parameterList, found.ipv6]) {
     mix(span.length);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decoded } from './decoded.js';
+import { announcedBy, decoded } from './decoded.js';
 import {
   BROADCAST,
   bytes,
@@ -11,6 +11,7 @@ import {
   neighborSolicitation,
   OTHER,
   routerAdvertisement,
+  routerAdvertisementFor,
   routerSolicitation,
   SERVER,
   sourceLinkLayer,
@@ -77,23 +78,43 @@ describe('Duplicate address detection (RFC 4862, 5.4.2)', () => {
 
 describe('Router advertisements (RFC 4861, 4.2)', () => {
   const fromRouter = { source: SERVER };
+  const announced = { kind: 'router-advertisement', station: SERVER };
 
   test('announce their sender and show nobody', () => {
-    const announced = { verdict: 'other', announced: { routerMac: SERVER } };
-    expect(decoded(ndpFrame(routerAdvertisement(sourceLinkLayer(SERVER))))).toEqual(announced);
-    expect(decoded(ndpFrame(routerAdvertisement(), fromRouter))).toEqual(announced);
+    for (const message of [routerAdvertisement(sourceLinkLayer(SERVER)), routerAdvertisement()]) {
+      expect(decoded(ndpFrame(message, fromRouter))).toEqual(other);
+      expect(announcedBy(ndpFrame(message, fromRouter))).toEqual(announced);
+    }
+    const inVlan = ndpFrame(routerAdvertisement(), { ...fromRouter, tags: [[0x8100, 20]] });
+    expect(announcedBy(inVlan)).toEqual({ ...announced, vlan: 20 });
   });
 
   test('other options, such as prefix and MTU, are skipped', () => {
     const prefix = bytes([3, 4], new Array(30).fill(0));
     const mtu = bytes([5, 1], new Array(6).fill(0));
-    expect(decoded(ndpFrame(routerAdvertisement(prefix, sourceLinkLayer(SERVER), mtu))).announced).toEqual({
-      routerMac: SERVER,
-    });
+    const frame = ndpFrame(routerAdvertisement(prefix, sourceLinkLayer(SERVER), mtu), fromRouter);
+    expect(announcedBy(frame)).toEqual(announced);
   });
 
   test('announce nothing unless they come from a link-local address (6.1.2)', () => {
-    expect(decoded(ndpFrame(routerAdvertisement(), fromRouter, { source: GLOBAL }))).toEqual(other);
+    expect(announcedBy(ndpFrame(routerAdvertisement(), fromRouter, { source: GLOBAL }))).toBeNull();
+  });
+
+  test('announce nobody when they name another station: anybody could make a router of a victim', () => {
+    const naming = (mac: string) => ndpFrame(routerAdvertisement(sourceLinkLayer(mac)), fromRouter);
+    expect(announcedBy(naming(DEVICE))).toBeNull();
+    expect(announcedBy(naming(BROADCAST))).toBeNull();
+  });
+
+  test('announce nobody with a lifetime of 0, which says that the sender is no router (4.2)', () => {
+    const lasting = (lifetime: number) =>
+      announcedBy(ndpFrame(routerAdvertisementFor(lifetime, sourceLinkLayer(SERVER)), fromRouter));
+    expect(lasting(0)).toBeNull();
+    expect(lasting(1)).toEqual(announced);
+  });
+
+  test('announce nobody after they have passed a router', () => {
+    expect(announcedBy(ndpFrame(routerAdvertisement(), fromRouter, { hopLimit: 254 }))).toBeNull();
   });
 });
 

@@ -41,6 +41,7 @@ const FIELDS = [
   'arp.opcode',
   'arp.src.hw_mac',
   'icmp.type',
+  'ip.src',
   'dhcp.type',
   'dhcp.hw.type',
   'dhcp.hw.len',
@@ -109,6 +110,7 @@ function device(mac: string | undefined, hostname: string | null = null): Opinio
 function dhcpByTheRules(row: Row): Opinion {
   const counted = row['dhcp.type'][0] === '1' ? ['', '1', '3', '4', '8'] : ['5'];
   if (!counted.includes(row['dhcp.option.dhcp'].join(''))) return NOTHING;
+  if (!/^(0\.0\.0\.0$|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(row['ip.src'][0] ?? '')) return NOTHING;
   if (!['0x01', '0x06'].includes(row['dhcp.hw.type'][0] ?? '') || row['dhcp.hw.len'][0] !== '6') return NOTHING;
   const name = row['dhcp.option.hostname'].join('') || row['dhcp.fqdn.name'].join('') || null;
   return device(row['dhcp.hw.mac_addr'][0], name);
@@ -126,6 +128,7 @@ function ndpByTheRules(row: Row, linkSource: string): Opinion {
 function dhcpv6ByTheRules(row: Row, linkSource: string): Opinion {
   const types = row['dhcpv6.msgtype'];
   if (!['1', '3', '4', '5', '6', '9', '11'].includes(types.at(-1) ?? '')) return NOTHING;
+  if (!/^(fe[89ab]|f[cd])/.test(row['ipv6.src'][0] ?? '')) return NOTHING;
   const isDirect = types.length === 1 && /^fe[89ab]/.test(row['ipv6.src'][0] ?? '') && linkSource !== '';
   const [inDuid] = [...row['dhcpv6.duidll.link_layer_addr'], ...row['dhcpv6.duidllt.link_layer_addr']];
   // tshark shows the root label as a final dot here (not in DHCPv4); we never do.

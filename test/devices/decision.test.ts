@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { withRules } from '../../src/config/ignore-rules.js';
-import { type DecisionRules, decide } from '../../src/devices/decision.js';
+import { type DecisionRules, decide, decideAgain } from '../../src/devices/decision.js';
 import { Directory } from '../../src/devices/directory/directory.js';
-import { Equipment } from '../../src/devices/equipment.js';
+import { Equipment, type RoleStanding } from '../../src/devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
 
-const phone = { mac: 0xda2233445566, hostname: 'Annas-iPhone', ipv4: 0x0a4d0064 };
+const phone = { mac: 0xda2233445566, hostname: 'Annas-iPhone' };
 
 function rules(changes: Partial<DecisionRules> = {}): DecisionRules {
   const directory = new Directory();
@@ -78,22 +78,27 @@ test('as long as no directory was loaded an unknown device is pending, but an ig
   );
 });
 
-test('equipment that announces itself is ignored, by address or by MAC, and the reason says what it is', () => {
+test('equipment is ignored, and the reason says what it is', () => {
   const equipment = new Equipment([0x020000000001]);
-  equipment.learn({
-    dhcpServerMac: 0x3c22fb000009,
-    dhcpServerIp: 0,
-    routerIp: phone.ipv4,
-    routerMac: 0,
-    relayMac: 0,
+  expect(decide({ mac: 0x020000000001, hostname: null }, rules({ equipment }))).toMatchObject({
+    kind: 'ignored',
+    reason: 'this is the sensor itself',
   });
-  expect(decide(phone, rules({ equipment })).reason).toBe('this is the router that DHCP announces');
-  expect(decide({ ...phone, mac: 0x3c22fb000009, ipv4: 0 }, rules({ equipment })).reason).toBe(
-    'this is the DHCP server',
-  );
-  expect(decide({ ...phone, mac: 0x020000000001, ipv4: 0 }, rules({ equipment })).reason).toBe(
-    'this is the sensor itself',
-  );
+});
+
+test('a role that may be forged does not cancel a report that waits; one that is sure does, and so does a registration', () => {
+  const equipment = new Equipment();
+  const standings: RoleStanding[] = ['announced', 'proven', 'sure'];
+  for (const [index, standing] of standings.entries()) {
+    equipment.roleOf = () => ({ description: 'the router', standing });
+    const allRules = rules({ equipment });
+    expect(decide(phone, allRules).kind).toBe('ignored');
+    expect(decideAgain(phone, allRules, 'proven').kind).toBe(index >= 1 ? 'ignored' : 'unrecognised');
+    expect(decideAgain(phone, allRules, 'sure').kind).toBe(index >= 2 ? 'ignored' : 'unrecognised');
+    expect(decideAgain(phone, { ...allRules, directory: knowing('active') }, 'sure').kind).toBe(
+      index >= 2 ? 'ignored' : 'recognised',
+    );
+  }
 });
 
 test.each([
@@ -102,42 +107,8 @@ test.each([
   [0x00000c07ac01, 'HSRP'],
   [0x00000c9ff123, 'HSRP version 2'],
 ])('the virtual router address %i is equipment (%s)', (mac, protocol) => {
-  expect(decide({ mac, hostname: null, ipv4: 0 }, rules())).toMatchObject({
+  expect(decide({ mac, hostname: null }, rules())).toMatchObject({
     kind: 'ignored',
     reason: `this is a virtual router address (${protocol})`,
   });
-});
-
-test('a flood of announcements cannot fill the memory, nor turn every visitor into equipment', () => {
-  const equipment = new Equipment();
-  for (let i = 1; i <= 10_000; i++)
-    equipment.learn({ dhcpServerMac: i, dhcpServerIp: i, routerIp: 0, routerMac: 0, relayMac: 0 });
-  expect(equipment.roleOf(9_999, 9_999)).toBeNull();
-});
-
-test('an IP address that announcements have left out for a day is no equipment any more; the own gateway always is', () => {
-  const [gateway, former, router] = [0x0a000001, 0x0a000002, 0x0a000003];
-  const announced = { dhcpServerMac: 0x3c22fb000009, dhcpServerIp: 0, routerMac: 0, relayMac: 0 };
-  const hour = 3_600_000;
-  const equipment = new Equipment();
-  equipment.addGateway(gateway);
-  equipment.learn({ ...announced, routerIp: former }, 0);
-  equipment.learn({ ...announced, routerIp: former }, hour);
-  equipment.learn({ ...announced, routerIp: router }, 25 * hour);
-  expect(equipment.roleOf(1, former)).toBe('the router that DHCP announces');
-  equipment.learn({ ...announced, routerIp: router }, 25 * hour + 1);
-  expect(equipment.roleOf(1, former)).toBeNull();
-  expect(equipment.roleOf(1, router)).toBe('the router that DHCP announces');
-  expect(equipment.roleOf(1, gateway)).toBe('the router');
-  expect(equipment.roleOf(0x3c22fb000009, 0)).toBe('the DHCP server');
-});
-
-test('a network on which nothing was announced for a while still knows its router', () => {
-  const equipment = new Equipment();
-  const announcement = { dhcpServerMac: 0, dhcpServerIp: 0x0a000001, routerIp: 0x0a000001, routerMac: 0, relayMac: 0 };
-  equipment.learn(announcement, 0);
-  equipment.learn({ ...announcement, dhcpServerIp: 0, routerIp: 0x0a000002 }, 1e9);
-  expect(equipment.roleOf(1, 0x0a000001)).toBe('the DHCP server');
-  equipment.learn(announcement, 2e9);
-  expect(equipment.roleOf(1, 0x0a000001)).toBe('the DHCP server');
 });

@@ -13,6 +13,7 @@ const FACTS: CheckinFacts = {
   mac: MAC,
   startMs: Date.parse('2025-01-15T10:30:59.999Z'),
   localStart: null,
+  kind: null,
   hostname: 'annas-laptop',
   ipv4: 0xc0a80117,
   ipv6: null,
@@ -48,6 +49,19 @@ describe('the body', () => {
     );
   });
 
+  test('says what kind of device it is, unless the vendor says the same', () => {
+    const phone = { ...FACTS, mac: PRIVATE_MAC, kind: 'iPhone', hostname: null, ipv4: 0 };
+    expect(failedCheckinBody(phone).Description).toBe(
+      'Unrecognised device: iPhone, private (randomised) address, seen by DHCP and ARP.',
+    );
+    expect(failedCheckinBody({ ...FACTS, kind: 'Apple' }).Description).toMatch(
+      /^Unrecognised device: Apple, Inc\., host/,
+    );
+    expect(failedCheckinBody({ ...FACTS, kind: 'Mac' }).Description).toMatch(
+      /^Unrecognised device: Mac, Apple, Inc\., /,
+    );
+  });
+
   test('names an IPv6 address only where there is no IPv4 address', () => {
     const both = { ...FACTS, ipv6: '2001:db8::1' };
     expect(failedCheckinBody(both).Description).toContain('IP 192.168.1.23,');
@@ -80,6 +94,7 @@ describe('the body', () => {
     const long = failedCheckinBody({
       ...FACTS,
       mac: PRIVATE_MAC,
+      kind: 'Android 14',
       hostname: 'h'.repeat(300),
       ipv4: 0,
       ipv6: '2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff',
@@ -88,7 +103,7 @@ describe('the body', () => {
     }).Description;
     expect(long.length).toBeLessThanOrEqual(250);
     expect(long).toMatch(
-      /^Device of N{39}… \(account inactive\): private \(randomised\) address, hostname h{30,}…, IP 2001:\S+ffff, seen by/,
+      /^Device of N{39}… \(account inactive\): Android 14, private \(randomised\) address, hostname h{16,}…, IP 2001:\S+ffff, seen by/,
     );
     expect(long).toMatch(/seen by ARP, DHCP, NDP and DHCPv6\.$/);
   });
@@ -101,6 +116,7 @@ describe('the body', () => {
     const plan = fc.record({ tariff: fc.option(text), teams: fc.array(text, { maxLength: 5 }) });
     const facts = fc.record({
       mac: fc.constantFrom(MAC, PRIVATE_MAC, NOBODYS_MAC, LONG_VENDOR_MAC),
+      kind: fc.option(text),
       hostname: fc.option(text),
       ipv4: fc.nat(),
       ipv6: fc.option(text),

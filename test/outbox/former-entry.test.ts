@@ -101,6 +101,7 @@ test('every fact is read back out of the body', () => {
     mac: 0xda0000000001,
     startMs: START_MS,
     localStart: '2026-09-21T16:13:20',
+    kind: null,
     hostname: 'Annas-iPhone',
     ipv4: 0x0a140076,
     ipv6: null,

@@ -29,6 +29,7 @@ export function reportFor(number: number): Report {
     mac,
     startMs,
     localStart: null,
+    kind: null,
     hostname: null,
     ipv4: 0,
     ipv6: null,

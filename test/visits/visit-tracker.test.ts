@@ -15,6 +15,7 @@ interface Fact {
   readonly hostname?: string;
   readonly vlan?: number;
   readonly via?: 'arp' | 'dhcp';
+  readonly parameterList?: readonly number[];
 }
 
 /** A tracker with what its listener heard, and one clock for event and steady time. */
@@ -44,6 +45,8 @@ function trial(options: { gapMs?: number; settleMs?: number } = {}) {
         const bytes = Buffer.from(fact.hostname);
         sighting.hostname.set(bytes, 0, bytes.length);
       }
+      if (fact.parameterList !== undefined)
+        sighting.parameterList.set(Uint8Array.from(fact.parameterList), 0, fact.parameterList.length);
       tracker.observe(sighting, nowMs, nowMs);
       tracker.advance(nowMs);
     },
@@ -211,6 +214,34 @@ test('names that devices have from the factory tie nobody to anybody', () => {
   ] as const)
     see(mac, { mac, hostname });
   expect([...tracker.open()].every(({ kin }) => kin === null)).toBe(true);
+});
+
+test('a visit knows what its device last asked of a DHCP server, and shares it with those that ask alike', () => {
+  const { see, tracker } = trial();
+  const listOf = (mac: number) => [...tracker.open()].find((visit) => visit.mac === mac)?.parameterList;
+  see(0, { mac: 1 });
+  expect(listOf(1)).toBeNull();
+  see(1, { mac: 1, via: 'dhcp', hostname: 'Annas-Phone', parameterList: [1, 3, 6] });
+  see(2, { mac: 2, via: 'dhcp', hostname: 'Bens-Phone', parameterList: [1, 3, 6] });
+  expect(listOf(1)).toEqual([1, 3, 6]);
+  expect(listOf(2)).toBe(listOf(1));
+  // Other systems on one machine have other names for it.
+  see(3, { mac: 1, via: 'dhcp', hostname: 'Annas-PC', parameterList: [1, 3, 6, 15] });
+  see(4, { mac: 1, ipv4: 0x0a000001 });
+  expect([listOf(1), listOf(2)]).toEqual([
+    [1, 3, 6, 15],
+    [1, 3, 6],
+  ]);
+});
+
+test('what a device asks of a DHCP server is no news by itself', () => {
+  const { see, pass, heard } = trial();
+  see(0, { via: 'dhcp', hostname: 'Annas-Phone', ipv4: 0x0a000001 });
+  pass(10_000);
+  for (let code = 1; code <= 20; code++)
+    see(10_000 + code, { via: 'dhcp', hostname: 'Annas-Phone', ipv4: 0x0a000001, parameterList: [code] });
+  pass(20_000);
+  expect(heard).toMatchObject([{ kind: 'active', sightings: 1 }]);
 });
 
 test('addresses are bounded, and settle-all and flush leave nothing unsaid', () => {

@@ -4,7 +4,7 @@ import type { MacAddress } from '../../addresses/mac-address.js';
 import { type Config, ConfigError } from '../../config/config.js';
 import { withRules } from '../../config/ignore-rules.js';
 import { readConfig } from '../../config/read.js';
-import { type DecisionKind, type DecisionRules, decide } from '../../devices/decision.js';
+import { type DecisionKind, type DecisionRules, decideAgain } from '../../devices/decision.js';
 import { Directory } from '../../devices/directory/directory.js';
 import { Equipment } from '../../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../devices/ignore-rules.js';
@@ -89,7 +89,7 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   const businessId = config.businessId ?? 0;
   const rules: DecisionRules & { directory: Directory } = {
     ignore: config.ignore,
-    equipment: new Equipment(),
+    equipment: new Equipment([], { learn: config.learnEquipment }),
     directory: new Directory(config.knownDevices),
     reportInactive: config.reportInactive,
   };
@@ -174,7 +174,7 @@ async function printJson(reports: readonly VisitRecord[], summary: ReplaySummary
 function askedAgain(report: VisitRecord, rules: DecisionRules): VisitRecord {
   const { visit, startMs, settlement } = report;
   if (settlement !== 'reported') return report;
-  const { mac, hostname, ipv4s } = visit;
-  const decision = decide({ mac, hostname, ipv4: ipv4s.at(-1) ?? 0 }, rules);
+  const { mac, hostname } = visit;
+  const decision = decideAgain({ mac, hostname }, rules, 'proven');
   return decision.kind === 'unrecognised' ? report : { visit, startMs, settlement, decision, report: null };
 }

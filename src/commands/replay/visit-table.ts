@@ -22,12 +22,7 @@ const COLUMNS: readonly VisitColumn[] = [
   { title: 'FROM', value: ({ firstSeen }) => minute(firstSeen) },
   { title: 'TO', value: ({ firstSeen, lastSeen }) => endOf(firstSeen, lastSeen), dispensable: 2 },
   { title: 'MAC', value: ({ mac }) => mac },
-  {
-    title: 'VENDOR',
-    value: ({ vendor, randomised }) => vendor ?? (randomised ? '(private address)' : '(unknown)'),
-    least: 8,
-    dispensable: 3,
-  },
+  { title: 'DEVICE', value: deviceOf, least: 8, dispensable: 3 },
   { title: 'HOST NAME', value: ({ hostname }) => hostname ?? '', least: 9, dispensable: 1 },
   { title: 'IP', value: ({ ips }) => ips.findLast((ip) => !ip.includes(':')) ?? ips.at(-1) ?? '', dispensable: 4 },
   {
@@ -36,6 +31,14 @@ const COLUMNS: readonly VisitColumn[] = [
     least: 12,
   },
 ];
+
+/** `iPhone, private address`, `printer, HP Inc.`; the kind comes first, so that it stays when the column is cut. */
+function deviceOf({ kind, vendor, randomised }: VisitJson): string {
+  const maker = vendor ?? (randomised ? 'private address' : null);
+  // Apple, Inc. says it already.
+  if (kind !== null && vendor?.startsWith(kind) !== true) return maker === null ? kind : `${kind}, ${maker}`;
+  return vendor ?? (randomised ? '(private address)' : '(unknown)');
+}
 
 /** `03-02 09:30`, UTC. */
 function minute(iso: string): string {

@@ -7,6 +7,7 @@
 //     never read, or not for three refresh periods
 //   - the outbox holds failed check-ins that Nexudus refused, or one that has waited for more than an hour
 //   - new devices are held back: a suspected flood, or a full outbox
+//   - a second DHCP server answers, or a second device claims the gateway's address
 //
 // working is what a supervisor may act on (`wifi-monitor health`, a container's health check): false only when a new
 // process can mend it, that is when every capture fails for a reason of its own. A restart brings back neither Nexudus nor
@@ -41,6 +42,8 @@ export interface HealthFacts {
     readonly failing: boolean;
     readonly givenUp: number;
   };
+  /** A second DHCP server, a second claimant of the gateway's address, in words without MACs. */
+  readonly equipmentConflicts: readonly string[];
   readonly flood: { readonly isHoldingBack: boolean; readonly isOutboxFull: boolean; readonly refused: number };
   /** Steady time now, to which the interfaces' times belong. */
   readonly steadyMs: number;
@@ -86,6 +89,7 @@ export function healthOf(facts: HealthFacts): Health {
     ...nexudusReasons(facts),
     ...outboxReasons(facts),
     ...floodReasons(facts),
+    ...facts.equipmentConflicts,
   ];
   return {
     status: reasons.length === 0 ? 'ok' : 'degraded',

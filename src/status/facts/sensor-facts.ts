@@ -25,6 +25,8 @@ export interface SensorFacts {
   readonly arrivals: Arrivals;
   readonly reports: ReportStates;
   readonly directory: Directory;
+  /** See Equipment.conflicts; those that the ignore rules expect are left out. */
+  readonly equipmentConflicts: (steadyMs: number) => readonly string[];
   readonly directoryRefreshMs: number;
   /** Null without a login, as is `nexudus`. */
   readonly sync: DirectorySync | null;
@@ -62,6 +64,7 @@ export async function factsAbout(sensor: SensorFacts): Promise<HealthFacts> {
       failing: pipeline.isFailing(),
       givenUp: pipeline.givenUp(),
     },
+    equipmentConflicts: sensor.equipmentConflicts(steadyMs),
     flood: {
       isHoldingBack: guard.isHoldingBack(steadyMs),
       isOutboxFull: guard.isOutboxFull,

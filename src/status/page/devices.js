@@ -34,7 +34,7 @@ const COLUMNS = [
     title: 'Device',
     by: ({ hostname, mac }) => (hostname === null ? `\uffff${mac}` : hostname.toLowerCase()),
   },
-  { id: 'vendor', title: 'Vendor', by: (device) => device.vendor?.toLowerCase() ?? null },
+  { id: 'vendor', title: 'Kind', by: (device) => (device.kind ?? device.vendor)?.toLowerCase() ?? null },
   { id: 'address', title: 'Address', by: (device) => ipOrder(device.ips.at(-1)) },
   { id: 'since', title: 'Since', by: (device) => -device.firstMs, isDown: true },
   { id: 'seen', title: 'Last seen', by: (device) => -device.lastMs, isDown: true },
@@ -98,6 +98,7 @@ export class Devices {
       device.text = [
         device.mac,
         device.hostname,
+        device.kind ?? '',
         device.vendor ?? (device.randomised ? 'private' : 'unknown'),
         device.ips.join(' '),
         device.vlan === null ? '' : `vlan ${device.vlan}`,
@@ -281,8 +282,10 @@ function fillRow(row, device) {
   const [name, vendor, address, since, seen, decision, report] = row.children;
   setTwo(name, device.hostname ?? 'no name', device.mac);
   name.classList.toggle('unknown', device.hostname === null);
-  setTwo(vendor, device.vendor ?? (device.randomised ? 'private address' : 'unknown vendor'), device.vendorClass ?? '');
-  vendor.classList.toggle('unknown', device.vendor === null);
+  const maker = device.vendor ?? (device.randomised ? 'private address' : 'unknown vendor');
+  if (device.kind === null) setTwo(vendor, maker, device.vendorClass ?? '');
+  else setTwo(vendor, device.kind, maker);
+  vendor.classList.toggle('unknown', device.kind === null && device.vendor === null);
   setTwo(address, device.ips.at(-1) ?? 'no address', device.vlan === null ? '' : `VLAN ${device.vlan}`);
   address.classList.toggle('unknown', device.ips.length === 0);
   setTime(since, device.firstMs, timeWords(device.firstMs));

@@ -25,6 +25,7 @@ const WELL: HealthFacts = {
   outbox: { waiting: 1, delayed: 0, active: 0, failed: 0, oldestAgeMs: 2_000 },
   visits: { open: 4, waiting: 0, failing: false, givenUp: 0 },
   flood: { isHoldingBack: false, isOutboxFull: false, refused: 0 },
+  equipmentConflicts: [],
   steadyMs: 100_000,
 };
 
@@ -98,6 +99,7 @@ test.each<[what: string, change: Partial<HealthFacts>, reason: RegExp]>([
     { outbox: { waiting: 9, delayed: 0, active: 0, failed: 0, oldestAgeMs: 3_660_000 } },
     /has waited for 61 min/,
   ],
+  ['a second DHCP server', { equipmentConflicts: ['a second DHCP server answers'] }, /second DHCP server/],
   ['a flood', { flood: { isHoldingBack: true, isOutboxFull: false, refused: 9 } }, /^suspected flood/],
   ['a full outbox', { flood: { isHoldingBack: true, isOutboxFull: true, refused: 9 } }, /^the outbox is full/],
 ])('%s makes health degraded, and the sensor still works', (_what, change, reason) => {

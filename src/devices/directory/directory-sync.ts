@@ -2,7 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type NexudusClient, NexudusError } from '../../nexudus/client.js';
-import { type FullReads, type KnownUser, type Pace, readKnownDevices } from '../../nexudus/known-devices.js';
+import {
+  type FullReads,
+  type KnownUser,
+  type Pace,
+  type RangeMargins,
+  readKnownDevices,
+} from '../../nexudus/known-devices.js';
 import type { Directory, Owner } from './directory.js';
 import type { DirectorySnapshot } from './directory-snapshot.js';
 
@@ -66,6 +72,7 @@ export interface DirectoryStatus {
 export class DirectorySync {
   private readonly abort = new AbortController();
   private readonly fullReads: FullReads = new Map();
+  private readonly rangeMargins: RangeMargins = new Map();
   /** Owners that the latest whole reading did not show. */
   private missing = new Set<number>();
   private isCurrent = false;
@@ -207,6 +214,7 @@ export class DirectorySync {
       since,
       signal: this.abort.signal,
       fullReads: this.fullReads,
+      rangeMargins: this.rangeMargins,
       ...(pace === undefined ? {} : { pace }),
       onThrottled: (waitMs) => this.options.log.debug({ waitMs }, 'Nexudus asks the directory reading to wait'),
     });

@@ -10,12 +10,26 @@ import type { VisitTracker } from '../visits/visit-tracker.js';
 import type { FrameCounts } from './frame-counts.js';
 import type { Listeners } from './listeners.js';
 
+/** Tells when a frame came, where the clock of the machine may be wrong. */
+export interface EventClock {
+  /** Whether event times can be relied on. Once true it stays so. */
+  readonly isTrusted: boolean;
+  /** The event time of a frame that the machine's clock gave the time `wallMs`. Before the clock is trusted it is provisional. */
+  eventMs(wallMs: number, steadyMs: number): number;
+}
+
 /**
  * Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard. In a replay time is the capture's own,
  * and everything in it is wanted.
  */
 export type PipelineTime =
-  | { readonly kind: 'live'; readonly steadyMs: () => number; readonly guard: FloodGuard }
+  | {
+      readonly kind: 'live';
+      readonly steadyMs: () => number;
+      readonly guard: FloodGuard;
+      /** Left out: the machine's clock is right. */
+      readonly clock?: EventClock;
+    }
   | { readonly kind: 'replay' };
 
 export interface FrameEdges {
@@ -43,10 +57,11 @@ export function frameHandler(edges: FrameEdges, counts: FrameCounts): FrameHandl
     return false;
   }
 
-  return (frame, length, eventMs, linkType) => {
+  return (frame, length, frameMs, linkType) => {
     counts.frames++;
     const verdict = decodeFrame(frame, length, linkType, sighting, announcement);
-    const steadyMs = time.kind === 'live' ? time.steadyMs() : eventMs;
+    const steadyMs = time.kind === 'live' ? time.steadyMs() : frameMs;
+    const eventMs = time.kind === 'live' ? (time.clock?.eventMs(frameMs, steadyMs) ?? frameMs) : frameMs;
     if (time.kind === 'replay') {
       // A capture that goes back in time by more than a gap is another recording: what was open is over.
       if (eventMs < latestMs - gapMs) tracker.flush();

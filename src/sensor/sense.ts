@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory/directory.js';
 import { Equipment } from '../devices/equipment.js';
+import type { EventClock } from '../pipeline/frames.js';
 import type { Listeners } from '../pipeline/listeners.js';
 import { type Pipeline, runPipeline } from '../pipeline/pipeline.js';
 import { FloodGuard } from '../visits/flood-guard.js';
@@ -22,6 +23,7 @@ export interface SensingParts {
   readonly directory: Directory;
   readonly listeners: Listeners;
   readonly sensorLog: SensorLog;
+  readonly clock: EventClock;
 }
 
 export interface Sensing {
@@ -37,7 +39,7 @@ export interface Sensing {
 
 /** Starts to listen. If capturing is not permitted, the pipeline's `finished` rejects. */
 export function startSensing(config: Config, parts: SensingParts): Sensing {
-  const { store, directory, listeners, sensorLog } = parts;
+  const { store, directory, listeners, sensorLog, clock } = parts;
   const businessId = config.businessId ?? 0;
   const equipment = new Equipment(ownMacs(), {
     learn: config.learnEquipment,
@@ -60,7 +62,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
     },
     {
       source,
-      time: { kind: 'live', steadyMs: () => performance.now(), guard },
+      time: { kind: 'live', steadyMs: () => performance.now(), guard, clock },
       directory,
       equipment,
       register: store.register,

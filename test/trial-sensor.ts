@@ -33,6 +33,8 @@ export interface TrialOptions {
   readonly host?: string;
   readonly version?: string;
   readonly listener?: PipelineListener;
+  /** How long a clock that nobody has confirmed is not trusted. */
+  readonly trustClockAfterMs?: number;
   /** More settings. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -103,6 +105,7 @@ export class TrialSensor {
           states: () => [trial.interface],
         },
         pace: async () => {},
+        ...(options.trustClockAfterMs === undefined ? {} : { trustClockAfterMs: options.trustClockAfterMs }),
         ...(options.listener === undefined ? {} : { listeners: [options.listener] }),
       },
     );

@@ -25,8 +25,11 @@ export interface NexudusClientOptions {
 
 /** Hears how the API does, for health and metrics. Must not throw. */
 export interface NexudusObserver {
-  /** One exchange: the HTTP status, or null when no whole answer came, after `ms`. */
-  onAnswer(status: number | null, ms: number): void;
+  /**
+   * One exchange: the HTTP status, or null when no whole answer came, after `ms`. `skewMs`: how far this machine's clock is ahead of
+   * Nexudus's by this answer; null when it does not tell.
+   */
+  onAnswer(status: number | null, ms: number, skewMs: number | null): void;
   /** One call has come to its end; `failure` is null when it succeeded. */
   onCall(method: 'GET' | 'POST', failure: NexudusFailure | null): void;
 }
@@ -85,13 +88,14 @@ export function createNexudusClient(options: NexudusClientOptions): NexudusClien
       signal: options?.signal,
     });
     const answer = await exchange.catch((error: unknown) => {
-      if (error instanceof NexudusError) observer?.onAnswer(null, performance.now() - began);
+      if (error instanceof NexudusError) observer?.onAnswer(null, performance.now() - began, null);
       throw error;
     });
-    observer?.onAnswer(answer.status, performance.now() - began);
     const serverMs = Date.parse(answer.header('date') ?? '');
     // The header has whole seconds: on average half of one has passed.
-    if (!Number.isNaN(serverMs)) skewMs = Math.round(now() - serverMs - 500);
+    const byThisAnswer = Number.isNaN(serverMs) ? null : Math.round(now() - serverMs - 500);
+    skewMs = byThisAnswer ?? skewMs;
+    observer?.onAnswer(answer.status, performance.now() - began, byThisAnswer);
     return answer;
   }
 

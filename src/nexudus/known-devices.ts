@@ -50,11 +50,18 @@ export interface KnownDevicesBatch {
  */
 export type FullReads = Map<number, { readonly updatedOn: string; readonly macs: readonly MacAddress[] }>;
 
+/**
+ * How many ms before `since` a list has to be asked for, by its path, because the zone that ranges are read in is documented nowhere.
+ * Kept by the caller from one reading to the next; readings of changes make it smaller as answers show that less is enough.
+ */
+export type RangeMargins = Map<string, number>;
+
 export interface KnownDevicesOptions {
   /** Read only what has changed since; null or left out: everything. */
   readonly since?: Date | null;
   readonly signal?: AbortSignal | undefined;
   readonly fullReads?: FullReads;
+  readonly rangeMargins?: RangeMargins;
   /** Awaited before each request; by default one request a second. */
   readonly pace?: Pace;
   /** Nexudus asked to wait, and the reading will. */
@@ -76,6 +83,10 @@ const REQUEST_INTERVAL_MS = 1_000;
 const DEFAULT_WAIT_MS = 60_000;
 /** Ranges are precise to the minute, clocks are not the same, and a record may become visible a moment after its UpdatedOn. */
 const OVERLAP_MS = 5 * 60_000;
+/** No place is further from UTC than 14 hours. */
+const ANY_ZONE_MS = 15 * 3_600_000;
+/** What was learned in summer must do in winter. */
+const SUMMER_TIME_MS = 3_600_000;
 /** A changed user costs up to three requests: past so many changes the lists are cheaper. */
 const MOST_CHANGES = 200;
 const BATCH_SIZE = 1_000;
@@ -104,13 +115,14 @@ export function minimumInterval(intervalMs: number): Pace {
  *
  * With `since`, users, registered devices and coworkers that changed are listed, and each user concerned is put together anew; a
  * reading that finds more than 200 of them becomes a full one. What was deleted in Nexudus, or moved to another user, only a full
- * reading notices, so one is needed now and then. Range filters are taken to be in UTC.
+ * reading notices, so one is needed now and then. A server that reads ranges in a zone behind UTC would leave the latest changes out, so the
+ * lists are asked from 15 hours earlier on, and what UpdatedOn shows to be older than `since` is passed over.
  */
 export async function* readKnownDevices(
   client: NexudusClient,
-  { since = null, fullReads = new Map(), ...options }: KnownDevicesOptions = {},
+  { since = null, fullReads = new Map(), rangeMargins = new Map(), ...options }: KnownDevicesOptions = {},
 ): AsyncGenerator<KnownDevicesBatch, void, undefined> {
-  const reading = new Reading(client, fullReads, options);
+  const reading = new Reading(client, fullReads, rangeMargins, options);
   if (since === null) yield* reading.everything();
   else yield* reading.changes(since);
 }
@@ -118,14 +130,21 @@ export async function* readKnownDevices(
 class Reading {
   readonly #client: NexudusClient;
   readonly #fullReads: FullReads;
+  readonly #rangeMargins: RangeMargins;
   readonly #signal: AbortSignal | undefined;
   readonly #pace: Pace;
   readonly #onThrottled: (waitMs: number) => void;
   #startedAt: Date | null = null;
 
-  constructor(client: NexudusClient, fullReads: FullReads, { signal, pace, onThrottled }: KnownDevicesOptions) {
+  constructor(
+    client: NexudusClient,
+    fullReads: FullReads,
+    rangeMargins: RangeMargins,
+    { signal, pace, onThrottled }: KnownDevicesOptions,
+  ) {
     this.#client = client;
     this.#fullReads = fullReads;
+    this.#rangeMargins = rangeMargins;
     this.#signal = signal;
     this.#pace = pace ?? minimumInterval(REQUEST_INTERVAL_MS);
     this.#onThrottled = onThrottled ?? (() => {});
@@ -174,10 +193,9 @@ class Reading {
   }
 
   async *changes(since: Date): AsyncGenerator<KnownDevicesBatch, void, undefined> {
-    const from = new Date(since.getTime() - OVERLAP_MS).toISOString().slice(0, 16);
     const changed = new Map<number, UserRecord | null>();
     const nobodys = new OwnedDevices();
-    for await (const page of this.#list(USERS, userRecord, 'User-List', { from_User_UpdatedOn: from })) {
+    for await (const page of this.#changed(since, USERS, userRecord, 'User')) {
       for (const user of page) changed.set(user.Id, user);
       if (changed.size > MOST_CHANGES) return yield* this.everything();
     }
@@ -185,19 +203,41 @@ class Reading {
       for (const { UserId } of page) if (UserId !== null && !changed.has(UserId)) changed.set(UserId, null);
       return changed.size > MOST_CHANGES;
     };
-    const changedDevices = { from_RegisteredDevice_UpdatedOn: from };
-    for await (const page of this.#list(DEVICES, registeredDeviceRecord, 'RegisteredDevice-List', changedDevices)) {
+    for await (const page of this.#changed(since, DEVICES, registeredDeviceRecord, 'RegisteredDevice')) {
       nobodys.add(page.filter(({ UserId }) => UserId === null));
       if (note(page)) return yield* this.everything();
     }
-    for await (const page of this.#list(COWORKERS, coworkerRecord, 'Coworker-List', {
-      from_Coworker_UpdatedOn: from,
-    })) {
+    for await (const page of this.#changed(since, COWORKERS, coworkerRecord, 'Coworker')) {
       if (note(page)) return yield* this.everything();
     }
     let unread = changed.size;
     yield this.#batch(false, nobodys.withoutUser(changed), unread);
     for (const [userId, user] of changed) yield this.#batch(false, [await this.#whole(userId, user)], --unread);
+  }
+
+  /**
+   * The records of a list that changed since. The list begins, whatever its zone, not after the earliest record that it shows: if that
+   * one is an hour after the time that was asked for, no more than an hour is lost to the zone. So long lists soon get shorter.
+   */
+  async *#changed<T extends { UpdatedOn: string | null }>(
+    since: Date,
+    path: string,
+    record: z.ZodType<T>,
+    entity: string,
+  ): AsyncGenerator<T[]> {
+    const marginMs = this.#rangeMargins.get(path) ?? ANY_ZONE_MS;
+    const sinceMs = since.getTime() - OVERLAP_MS;
+    const fromMs = Math.floor((sinceMs - marginMs) / 60_000) * 60_000;
+    const query = { [`from_${entity}_UpdatedOn`]: new Date(fromMs).toISOString().slice(0, 16) };
+    for await (const page of this.#list(path, record, `${entity}-List`, query)) {
+      const times = page.map(({ UpdatedOn }) => timeOf(UpdatedOn));
+      for (const time of times) {
+        if (time === null) continue;
+        const enoughMs = Math.max(0, time - fromMs) + SUMMER_TIME_MS;
+        if (enoughMs < (this.#rangeMargins.get(path) ?? ANY_ZONE_MS)) this.#rangeMargins.set(path, enoughMs);
+      }
+      yield page.filter((_, index) => (times[index] ?? sinceMs) >= sinceMs);
+    }
   }
 
   /** A user put together from the three lists. */
@@ -269,6 +309,13 @@ class Reading {
       }
     }
   };
+}
+
+/** UpdatedOn as ms since the epoch; null when it does not say in which zone it is. */
+function timeOf(updatedOn: string | null): number | null {
+  if (updatedOn === null || !/(?:Z|[+-]\d\d:?\d\d)$/i.test(updatedOn)) return null;
+  const time = Date.parse(updatedOn);
+  return Number.isNaN(time) ? null : time;
 }
 
 /** A known user whose coworker is still looked for. */

@@ -48,10 +48,17 @@ export function listAnswer<T>(record: z.ZodType<T>) {
 export const userRecord = z.object({ Id: id, FullName: text, Active: flag, Devices: text, UpdatedOn: text });
 
 /** /api/sys/registereddevices. */
-export const registeredDeviceRecord = z.object({ Id: id, UserId: number, Name: text, DeviceId: text });
+export const registeredDeviceRecord = z.object({ Id: id, UserId: number, Name: text, DeviceId: text, UpdatedOn: text });
 
 /** /api/spaces/coworkers. */
-export const coworkerRecord = z.object({ Id: id, UserId: number, FullName: text, Active: flag, Archived: flag });
+export const coworkerRecord = z.object({
+  Id: id,
+  UserId: number,
+  FullName: text,
+  Active: flag,
+  Archived: flag,
+  UpdatedOn: text,
+});
 
 /** /api/spaces/coworkers/{id}: the parts that only the full record has. Teams are ids or records with an Id. */
 export const coworkerTeams = z.object({

@@ -47,8 +47,12 @@ export interface DeliveryEdges {
   post(checkin: FailedCheckin): Promise<number>;
   /** The id of the record that an earlier try made; null when there is none. */
   find(checkin: FailedCheckin): Promise<number | null>;
-  /** Brings the directory up to date before a report that has waited is posted; never rejects. */
-  freshen?(): Promise<void>;
+  /**
+   * Brings the directory up to date before a report that has waited is posted; never rejects. Returns soon: while the directory is
+   * `being-read`, however long, nothing that has waited is posted. If Nexudus will not be read, the directory as it was last known
+   * must do: where only a role for reading is missing, posting works.
+   */
+  freshen?(): Promise<'fresh' | 'being-read' | 'last-known'>;
   /** Asks the directory and the labels again: report it still, do not, or wait because there is nothing to ask. */
   recheck(report: Report): Awaitable<Recheck>;
   /** The plan and teams of an inactive coworker: read only when a report about one is posted. */
@@ -173,7 +177,9 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
   }
 
   return async (report, markSent, addedMs) => {
-    if (Date.now() - addedMs > WAITED_LONG_MS) await edges.freshen?.();
+    const hasWaited = Date.now() - addedMs > WAITED_LONG_MS;
+    if (hasWaited && (await edges.freshen?.()) === 'being-read')
+      return { kind: 'pause', ms: patience.directoryPauseMs, reason: 'the directory is being read' };
     const recheck = await edges.recheck(report);
     if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
     if (recheck.kind === 'not-needed' && !report.sent) return recheck;

@@ -10,12 +10,26 @@ import type { VisitTracker } from '../visits/visit-tracker.js';
 import type { FrameCounts } from './frame-counts.js';
 import type { Listeners } from './listeners.js';
 
+/** Tells when a frame came, where the clock of the machine may be wrong. */
+export interface EventClock {
+  /** Whether event times can be relied on. Once true it stays so. */
+  readonly isTrusted: boolean;
+  /** The event time of a frame that the machine's clock gave the time `wallMs`. Before the clock is trusted it is provisional. */
+  eventMs(wallMs: number, steadyMs: number): number;
+}
+
 /**
  * Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard. In a replay time is the capture's own,
  * and everything in it is wanted.
  */
 export type PipelineTime =
-  | { readonly kind: 'live'; readonly steadyMs: () => number; readonly guard: FloodGuard }
+  | {
+      readonly kind: 'live';
+      readonly steadyMs: () => number;
+      readonly guard: FloodGuard;
+      /** Left out: the machine's clock is right. */
+      readonly clock?: EventClock;
+    }
   | { readonly kind: 'replay' };
 
 export interface FrameEdges {
@@ -52,6 +66,11 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     return steadyMs;
   }
 
+  /** When a frame was captured, by a clock that is right as far as anybody knows. */
+  function inRightClock(frameMs: number, steadyMs: number): number {
+    return time.kind === 'live' ? (time.clock?.eventMs(frameMs, steadyMs) ?? frameMs) : frameMs;
+  }
+
   /** Devices in a visit and known devices go on in any flood. */
   function isLetIn(mac: MacAddress, steadyMs: number): boolean {
     if (time.kind === 'replay' || tracker.has(mac) || directory.lookup(mac) !== null) return true;
@@ -60,10 +79,11 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     return false;
   }
 
-  const onFrame: FrameHandler = (frame, length, eventMs, linkType) => {
+  const onFrame: FrameHandler = (frame, length, frameMs, linkType) => {
     counts.frames++;
     const verdict = decodeFrame(frame, length, linkType, sighting, announcement);
-    const steadyMs = advance(eventMs);
+    const steadyMs = advance(frameMs);
+    const eventMs = inRightClock(frameMs, steadyMs);
     // First, so that a device without a settle time is decided about with what its own frame says.
     if (verdict === 'sighting' || verdict === 'other') equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
@@ -80,9 +100,10 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     tracker.advance(steadyMs);
   };
 
-  const onKeepAlive: KeepAliveHandler = (mac, eventMs) => {
+  const onKeepAlive: KeepAliveHandler = (mac, frameMs) => {
     counts.keepAlives++;
-    tracker.keepAlive(mac, eventMs, advance(eventMs));
+    const steadyMs = advance(frameMs);
+    tracker.keepAlive(mac, inRightClock(frameMs, steadyMs), steadyMs);
   };
 
   return { onFrame, onKeepAlive };

@@ -64,6 +64,8 @@ export interface Pipeline {
   redecide(macs: ReadonlySet<MacAddress>): void;
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void;
+  /** The clock is trusted from now on; event times so far are too early by `shiftMs`. Visits that waited for it are decided. */
+  clockTrusted(shiftMs: number): void;
   stop(): void;
 }
 
@@ -79,6 +81,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     register,
     outbox,
     listeners,
+    isClockTrusted: () => time.kind === 'replay' || time.clock?.isTrusted !== false,
     update: (visit) => tracker.update(visit),
   });
   const tracker = new VisitTracker(
@@ -126,6 +129,10 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     },
     redecide: (macs) => cases.redecide(macs),
     directoryLoaded: () => cases.directoryLoaded(),
+    clockTrusted(shiftMs) {
+      tracker.shiftTimes(shiftMs, cases.notSettled());
+      cases.clockTrusted();
+    },
     stop: () => source.stop(),
   };
 }

@@ -11,6 +11,8 @@
 //                      |  `- waiting to retry  | news: the directory has come
 //                      `-----------------------'
 //
+// `held` takes a visit from registering to waiting for the clock; news are repeated when it is trusted.
+//
 // `departed` is remembered while a visit is registering or waiting: it is over as soon as it is settled. `dropped` ends any state.
 import type { Settlement } from '../visits/register/visit-register.js';
 
@@ -24,10 +26,13 @@ export type CaseState =
       readonly hasNews: boolean;
       readonly hasDeparted: boolean;
     }
-  /** Not settled, and nobody works on it: no directory was ever loaded, or the register or the outbox could not be reached. */
+  /**
+   * Not settled, and nobody works on it: no directory was ever loaded, the register or the outbox could not be reached, or nobody can
+   * tell yet whether the clock is right.
+   */
   | {
       readonly kind: 'waiting';
-      readonly waitsFor: 'directory' | 'retry';
+      readonly waitsFor: 'directory' | 'retry' | 'clock';
       readonly settlement: Settlement | null;
       readonly hasDeparted: boolean;
     }
@@ -42,6 +47,8 @@ export type CaseEvent =
   | { readonly kind: 'registered'; readonly settlement: Settlement | null }
   /** The register or the outbox failed, or the visit must wait for another of the same device. */
   | { readonly kind: 'failed' }
+  /** The times of the visit cannot be relied on yet, so the register is not asked. */
+  | { readonly kind: 'held' }
   /** The tracker has ended the visit. */
   | { readonly kind: 'departed' }
   /** The visit is given up or forgotten. */
@@ -78,6 +85,8 @@ export function step(state: CaseState, event: CaseEvent): CaseStep {
         : stay(state);
     case 'failed':
       return onFailed(state);
+    case 'held':
+      return onHeld(state);
     case 'departed':
       return onDeparted(state);
     case 'dropped':
@@ -85,7 +94,7 @@ export function step(state: CaseState, event: CaseEvent): CaseStep {
   }
 }
 
-/** Whether the visit still waits for something: the register, the outbox, or the directory. */
+/** Whether the visit still waits for something: the register, the outbox, the directory, or the clock. */
 export function isUnsettled(state: CaseState): boolean {
   switch (state.kind) {
     case 'registering':
@@ -135,6 +144,12 @@ function onFailed(state: LiveState): CaseStep {
     case 'settled':
       return stay(state);
   }
+}
+
+function onHeld(state: LiveState): CaseStep {
+  if (state.kind !== 'registering') return stay(state);
+  const { settlement, hasDeparted } = state;
+  return stay({ kind: 'waiting', waitsFor: 'clock', settlement, hasDeparted });
 }
 
 function onDeparted(state: LiveState): CaseStep {

@@ -27,6 +27,7 @@ const STOP_WITHIN_MS = 4_000;
 
 const NEWS: CaseEvent = { kind: 'news' };
 const DEPARTED: CaseEvent = { kind: 'departed' };
+const HELD: CaseEvent = { kind: 'held' };
 
 export interface CaseSettings {
   readonly businessId: number;
@@ -44,6 +45,8 @@ export interface CaseEdges {
   /** Null when nothing is to be posted. */
   readonly outbox: OutboxEntrance | null;
   readonly listeners: Listeners;
+  /** Whether the times of visits can be relied on. Until then none is registered, because it could touch one of another day. */
+  readonly isClockTrusted: () => boolean;
   /** Brings a visit's times up to date before it is registered again. */
   readonly update: (visit: Visit) => void;
 }
@@ -135,6 +138,16 @@ export class VisitCases {
     this.registerAgain(stale);
   }
 
+  /** Visits that are not settled. Before the clock is trusted the register has heard of none of them. */
+  notSettled(): Visit[] {
+    return [...this.unsettled].map(({ visit }) => visit);
+  }
+
+  /** The clock is trusted, and the times of visits have been put right. */
+  clockTrusted(): void {
+    this.registerAgain([...this.unsettled]);
+  }
+
   forget(mac: MacAddress): void {
     for (const visitCase of [...this.cases.values()]) {
       if (visitCase.visit.mac !== mac) continue;
@@ -204,7 +217,12 @@ export class VisitCases {
   }
 
   private register(visitCase: VisitCase): void {
-    const { register } = this.edges;
+    const { register, isClockTrusted } = this.edges;
+    // At a stop nobody will know better.
+    if (!isClockTrusted() && !this.isStopping) {
+      this.move(visitCase, HELD);
+      return;
+    }
     const { mac, firstMs, lastMs } = visitCase.visit;
     const onRegistered = () => this.move(visitCase, { kind: 'registered', settlement: visitCase.settlement });
     const { isStale } = visitCase;

@@ -6,6 +6,7 @@ import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory/directory.js';
 import { Equipment } from '../devices/equipment.js';
 import type { LabelView } from '../devices/labels.js';
+import type { EventClock } from '../pipeline/frames.js';
 import type { Listeners } from '../pipeline/listeners.js';
 import { type Pipeline, runPipeline } from '../pipeline/pipeline.js';
 import { FloodGuard } from '../visits/flood-guard.js';
@@ -24,6 +25,7 @@ export interface SensingParts {
   readonly labels: LabelView;
   readonly listeners: Listeners;
   readonly sensorLog: SensorLog;
+  readonly clock: EventClock;
 }
 
 export interface Sensing {
@@ -39,7 +41,7 @@ export interface Sensing {
 
 /** Starts to listen. If capturing is not permitted, the pipeline's `finished` rejects. */
 export function startSensing(config: Config, parts: SensingParts): Sensing {
-  const { store, directory, labels, listeners, sensorLog } = parts;
+  const { store, directory, labels, listeners, sensorLog, clock } = parts;
   const businessId = config.businessId ?? 0;
   const equipment = new Equipment(ownMacs(), {
     learn: config.learnEquipment,
@@ -64,7 +66,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
     },
     {
       source,
-      time: { kind: 'live', steadyMs: () => performance.now(), guard },
+      time: { kind: 'live', steadyMs: () => performance.now(), guard, clock },
       directory,
       equipment,
       labels,

@@ -17,7 +17,7 @@ import { NexudusWatch } from '../status/facts/nexudus-watch.js';
 import { ReportStates } from '../status/facts/report-state.js';
 import type { SensorFacts } from '../status/facts/sensor-facts.js';
 import type { StatusServer } from '../status/http/server.js';
-import { watchClock } from './clock.js';
+import { SensorClock, watchClock } from './clock.js';
 import { Closing, within } from './closing.js';
 import { startDelivering } from './deliver.js';
 import type { Logger } from './log.js';
@@ -28,6 +28,9 @@ import { openStore } from './store.js';
 /** Supervisors kill a process 10 s after SIGTERM. The pipeline settles for up to 4 s, so closing must take less than what is left. */
 const CLOSES_WITHIN_MS = 4_500;
 
+/** Nothing is settled before Nexudus has told the time, or so much of it has passed. */
+const TRUST_CLOCK_AFTER_MS = 120_000;
+
 export interface SensorEdges {
   readonly version: string;
   readonly log: Logger;
@@ -37,6 +40,8 @@ export interface SensorEdges {
   readonly source?: WatchedSource;
   /** In place of one request a second for reading the directory: for tests. */
   readonly pace?: Pace;
+  /** In place of two minutes for a clock that nobody has confirmed: for tests. */
+  readonly trustClockAfterMs?: number;
   /** Stops the pipeline, also while the sensor still starts. */
   readonly stop?: AbortSignal;
   /** Who wants to hear what happens, beside log, metrics and status page. */
@@ -81,6 +86,13 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     onLabelsChanged(changed);
   });
 
+  const clock: SensorClock = new SensorClock({
+    // A dry run keeps nothing and posts nothing, so a wrong clock does no harm.
+    trustAfterMs: config.dryRun ? 0 : (edges.trustClockAfterMs ?? TRUST_CLOCK_AFTER_MS),
+    onTrusted: (shiftMs) => pipeline.clockTrusted(shiftMs),
+    log: log.child({ stage: 'clock' }),
+  });
+  closing.add(() => clock.close());
   const sensing = startSensing(config, {
     interfaces,
     source: edges.source ?? null,
@@ -89,6 +101,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     labels,
     listeners,
     sensorLog,
+    clock,
   });
   const { pipeline, guard, source } = sensing;
   closing.add(sensing.close);
@@ -121,7 +134,10 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
       listeners,
       observer: {
         onCall: (method, failure) => nexudus.onCall(method, failure),
-        onAnswer: (status, ms) => metrics?.onAnswer(status, ms),
+        onAnswer: (status, ms, skewMs) => {
+          metrics?.onAnswer(status, ms);
+          if (skewMs !== null) clock.onSkew(skewMs);
+        },
       },
       onLoaded: () => pipeline.directoryLoaded(),
       pace: edges.pace,

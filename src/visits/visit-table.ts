@@ -72,6 +72,12 @@ export class VisitTable {
     return this.alive[row * 2] as number;
   }
 
+  /** Moves the time of the latest keep-alive, where there was one. */
+  shiftKeepAlive(row: number, shiftMs: number): void {
+    const { alive } = this;
+    if (alive[row * 2] !== 0) alive[row * 2] = (alive[row * 2] as number) + shiftMs;
+  }
+
   keepAlives(row: number): number {
     return this.alive[row * 2 + 1] as number;
   }

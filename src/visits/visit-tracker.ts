@@ -137,6 +137,24 @@ export class VisitTracker {
     if (this.isOpen(visit)) this.upToDate(visit.row);
   }
 
+  /** Moves the event times of the open visits, and of `others` that are over, by `shiftMs`: the clock they were taken from was wrong. */
+  shiftTimes(shiftMs: number, others: Iterable<Visit>): void {
+    if (shiftMs === 0) return;
+    const { table } = this;
+    for (const visit of others) {
+      if (this.isOpen(visit)) continue;
+      visit.firstMs += shiftMs;
+      visit.lastMs += shiftMs;
+      visit.lastSightingMs += shiftMs;
+    }
+    for (const row of table.rows()) {
+      for (const column of [FIRST_MS, LAST_MS, CLOCK_OFFSET_MS])
+        table.set(row, column, table.get(row, column) + shiftMs);
+      table.shiftKeepAlive(row, shiftMs);
+      this.upToDate(row);
+    }
+  }
+
   /** The open visits as they are now. */
   *open(): Generator<Visit> {
     for (const row of this.table.rows()) yield this.upToDate(row);

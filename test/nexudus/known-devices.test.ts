@@ -9,6 +9,7 @@ import {
   type KnownDevicesOptions,
   type KnownUser,
   minimumInterval,
+  type RangeMargins,
   readKnownDevices,
 } from '../../src/nexudus/known-devices.js';
 
@@ -260,6 +261,52 @@ describe('an incremental reading', () => {
     await start();
     sandbox.coworkers.add({ UserId: 4711, UpdatedOn: LATER });
     expect((await read({ since: SINCE })).get(4711)).toMatchObject({ macs: [], coworker: null });
+  });
+
+  test.each([-14, -5, 0, 5, 12])(
+    'finds what changed also where ranges are read in a zone %i h behind UTC, and goes on to find it',
+    async (hours) => {
+      await start({ rangeOffsetMs: hours * 3_600_000 });
+      const rangeMargins: RangeMargins = new Map();
+      for (let minutes = 60; minutes < 48 * 60; minutes += 60) {
+        const since = new Date(SINCE.getTime() + minutes * 60_000);
+        const UpdatedOn = since.toISOString();
+        const user = sandbox.users.add({ Devices: A, UpdatedOn });
+        const other = sandbox.users.add({ Devices: B, UpdatedOn: EARLIER });
+        sandbox.coworkers.add({ UserId: other.Id, UpdatedOn });
+        expect([...(await read({ since, rangeMargins })).keys()].sort(), `${minutes} min later`).toEqual([
+          user.Id,
+          other.Id,
+        ]);
+      }
+    },
+  );
+
+  test('does not read again what had changed before, and soon does not even list it', async () => {
+    await start();
+    const rangeMargins: RangeMargins = new Map();
+    for (let minute = 0; minute < 15 * 60; minute++) {
+      const UpdatedOn = new Date(SINCE.getTime() - (10 + minute) * 60_000).toISOString();
+      sandbox.users.add({ Devices: B, UpdatedOn });
+    }
+    const user = sandbox.users.add({ Devices: A, UpdatedOn: LATER });
+    const lists = () => pathsRead().filter((path) => path.includes('from_User_UpdatedOn')).length;
+    for (const pages of [5, 1]) {
+      const before = lists();
+      const all = await batches({ since: SINCE, rangeMargins });
+      expect(all.flatMap(({ users }) => users.map(({ userId }) => userId))).toEqual([user.Id]);
+      expect(all.every(({ full }) => !full)).toBe(true);
+      expect(lists() - before).toBe(pages);
+    }
+  });
+
+  test('reads everything that the list shows where UpdatedOn does not tell its zone', async () => {
+    await start();
+    const user = sandbox.users.add({ Devices: A, UpdatedOn: '2025-01-15T05:30:00' });
+    const rangeMargins: RangeMargins = new Map();
+    for (let times = 0; times < 2; times++)
+      expect([...(await read({ since: SINCE, rangeMargins })).keys()]).toEqual([user.Id]);
+    expect(rangeMargins.size).toBe(0);
   });
 
   test('goes back some minutes further than asked, for clocks and for the precision of the filter', async () => {

@@ -127,11 +127,28 @@ test('an entry that waited is asked about in a directory that is up to date; a n
   let freshened = 0;
   const freshen = async () => {
     freshened++;
+    return 'fresh' as const;
   };
   await delivery({ freshen }).run();
   expect(freshened).toBe(0);
   await delivery({ freshen }).run({ addedMs: Date.now() - 60_000 });
   expect(freshened).toBe(1);
+});
+
+test('while the directory is being read nothing that waited is posted, nor marked; when it cannot be read the last known one must do', async () => {
+  let freshness: 'fresh' | 'being-read' | 'last-known' = 'being-read';
+  const { run, posts, marks } = delivery({ freshen: async () => freshness });
+  const waited = { addedMs: Date.now() - 60_000 };
+  for (const sent of [false, true]) {
+    expect(await run({ ...waited, sent })).toEqual({
+      kind: 'pause',
+      ms: PATIENCE.directoryPauseMs,
+      reason: 'the directory is being read',
+    });
+  }
+  expect([posts, marks]).toEqual([[], []]);
+  freshness = 'last-known';
+  expect((await run(waited)).kind).toBe('posted');
 });
 
 test('entries of another business are not judged by our own local list, ignore rules and settings', async () => {

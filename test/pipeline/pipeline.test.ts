@@ -5,6 +5,7 @@ import { Directory } from '../../src/devices/directory/directory.js';
 import { Equipment } from '../../src/devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
 import type { Report } from '../../src/outbox/report.js';
+import type { EventClock } from '../../src/pipeline/frames.js';
 import { Listeners } from '../../src/pipeline/listeners.js';
 import { type Pipeline, type PipelineSettings, runPipeline } from '../../src/pipeline/pipeline.js';
 import type { VisitRecord } from '../../src/pipeline/record.js';
@@ -16,6 +17,7 @@ import { until } from '../until.js';
 
 const MINUTE = 60_000;
 const GAP = 15 * MINUTE;
+const DAY = 86_400_000;
 const START = Date.parse('2026-03-02T09:00:00Z');
 const MAC = '3c:22:fb:00:00:01';
 
@@ -57,7 +59,7 @@ afterEach(async () => {
   await running?.finished;
 });
 
-function trial(settings: Partial<PipelineSettings> = {}) {
+function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
   const source = new HandFedSource();
   const register = new MoodyRegister();
   const directory = new Directory();
@@ -80,7 +82,12 @@ function trial(settings: Partial<PipelineSettings> = {}) {
     },
     {
       source,
-      time: { kind: 'live', steadyMs: () => steadyMs, guard: new FloodGuard(1_000) },
+      time: {
+        kind: 'live',
+        steadyMs: () => steadyMs,
+        guard: new FloodGuard(1_000),
+        ...(clock === undefined ? {} : { clock }),
+      },
       directory,
       equipment: new Equipment(),
       register,
@@ -165,6 +172,44 @@ test('what was due before a frame is not coloured by it', async () => {
   await idle();
   expect(reports).toHaveLength(1);
   expect(starts(reports)).toEqual(['09:00']);
+});
+
+/** Until it is trusted it shows times of a day before. */
+class SlowClock implements EventClock {
+  isTrusted = false;
+
+  eventMs(wallMs: number): number {
+    return this.isTrusted ? wallMs : wallMs - DAY;
+  }
+}
+
+test('before the clock is trusted no visit is registered; then each is, also one that is over, with its time put right', async () => {
+  const clock = new SlowClock();
+  const { pipeline, register, directory, reports, see, idle } = trial({ settleMs: 3_000 }, clock);
+  const asked: number[] = [];
+  const registerSightings = register.registerSightings.bind(register);
+  register.registerSightings = (mac, firstMs, lastMs) => {
+    asked.push(firstMs, lastMs);
+    return registerSightings(mac, firstMs, lastMs);
+  };
+  see(MAC, 0);
+  see('3c:22:fb:00:00:02', 60);
+  see(MAC, 61);
+  // Its burst has not gone quiet.
+  see('3c:22:fb:00:00:03', 62);
+  directory.loaded = true;
+  pipeline.directoryLoaded();
+  expect(pipeline.waiting()).toBe(3);
+  expect([asked, reports]).toEqual([[], []]);
+  clock.isTrusted = true;
+  pipeline.clockTrusted(DAY);
+  see('3c:22:fb:00:00:02', 63);
+  see('3c:22:fb:00:00:04', 64);
+  pipeline.tracker.forwardAll();
+  await until('all are reported', () => reports.length === 5);
+  await idle();
+  expect(starts(reports)).toEqual(['09:00', '10:00', '10:01', '10:02', '10:04']);
+  expect(asked.every((atMs) => atMs >= START && atMs <= START + 64 * MINUTE)).toBe(true);
 });
 
 test('forgetting a device drops what waits for it', async () => {

@@ -15,6 +15,7 @@ const DEPARTED: CaseEvent = { kind: 'departed' };
 const FAILED: CaseEvent = { kind: 'failed' };
 const PENDING: CaseEvent = { kind: 'registered', settlement: null };
 const REPORTED: CaseEvent = { kind: 'registered', settlement: 'reported' };
+const HELD: CaseEvent = { kind: 'held' };
 const DROPPED: CaseEvent = { kind: 'dropped' };
 
 /** The state after these events, and what was to be done at each. */
@@ -58,6 +59,14 @@ test('after a failure a visit waits to be retried; it cannot be given up while i
   expect(isExpendable(state)).toBe(false);
 });
 
+test('a visit whose time cannot be relied on waits for the clock, also when its device has left', () => {
+  const { state, actions } = live(NEWS, HELD, NEWS, HELD, DEPARTED);
+  expect(state).toEqual({ kind: 'waiting', waitsFor: 'clock', settlement: null, hasDeparted: true });
+  expect(actions).toEqual(['register', 'nothing', 'register', 'nothing', 'nothing']);
+  expect([isUnsettled(state), isExpendable(state)]).toEqual([true, true]);
+  expect(live(NEWS, HELD, DEPARTED, NEWS, REPORTED).actions.slice(-2)).toEqual(['register', 'close']);
+});
+
 test('a settled visit that fails to be registered again stays settled in what it knows', () => {
   expect(live(NEWS, REPORTED, NEWS, FAILED).state).toMatchObject({ kind: 'waiting', settlement: 'reported' });
 });
@@ -72,7 +81,7 @@ test('a visit that was dropped while the register was asked is not closed, nor r
 });
 
 test('whatever comes, a visit is closed at most once, and is never forgotten while it waits for something', () => {
-  const event = fc.constantFrom(NEWS, DEPARTED, FAILED, PENDING, REPORTED, DROPPED);
+  const event = fc.constantFrom(NEWS, DEPARTED, FAILED, HELD, PENDING, REPORTED, DROPPED);
   fc.assert(
     fc.property(fc.array(event, { maxLength: 30 }), (events) => {
       const { state, actions } = live(...events);

@@ -205,3 +205,15 @@ test('a keep-alive costs no object: at most its two arguments are boxed, where V
   const median = rounds.sort((a, b) => a - b)[5] ?? Number.NaN;
   expect(Math.abs(median)).toBeLessThanOrEqual(32);
 });
+
+test('when the clock is put right, the last sign of life moves with the visit', () => {
+  const { see, alive, visit, tracker } = trial();
+  see(0);
+  alive(60_000);
+  tracker.shiftTimes(86_400_000, []);
+  expect(visit()).toMatchObject({
+    firstMs: START + 86_400_000,
+    lastSightingMs: START + 86_400_000,
+    lastMs: START + 86_400_000 + 60_000,
+  });
+});

@@ -2,7 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type NexudusClient, NexudusError } from '../../nexudus/client.js';
-import { type FullReads, type KnownUser, type Pace, readKnownDevices } from '../../nexudus/known-devices.js';
+import {
+  type FullReads,
+  type KnownUser,
+  type Pace,
+  type RangeMargins,
+  readKnownDevices,
+} from '../../nexudus/known-devices.js';
 import type { Directory, Owner } from './directory.js';
 import type { DirectorySnapshot } from './directory-snapshot.js';
 
@@ -20,7 +26,7 @@ const FIRST_RETRY_MS = 5_000;
 const LOGIN_RETRY_MS = 60_000;
 /** A directory that was read this long ago is up to date enough to be asked before posting. */
 const FRESH_MS = 30_000;
-/** Who wants it fresher waits this long at most: a whole reading can take many minutes. */
+/** Who wants it fresher is told after this long that it is still being read: the outbox lends an entry for 30 s only. */
 const FRESHEN_WITHIN_MS = 15_000;
 /** With a snapshot the first reading asks for changes alone; those that begin later than this are due for a whole one. */
 const FIRST_FULL_AFTER_MS = 1_000;
@@ -44,7 +50,16 @@ export interface DirectorySyncOptions {
    */
   readonly onCurrent: () => void;
   readonly pace?: Pace;
+  /** How old is fresh, and how long `freshen` waits, in place of 30 s and 15 s: for tests. */
+  readonly freshMs?: number;
+  readonly freshenWithinMs?: number;
 }
+
+/**
+ * How far the directory can be relied on before a report that has waited is posted. `being-read`: who knows better is still being
+ * asked, so nothing may be posted yet. `last-known`: Nexudus was asked just now and would not say.
+ */
+export type Freshness = 'fresh' | 'being-read' | 'last-known';
 
 export interface DirectoryStatus {
   /** When the directory was last like Nexudus, ms since the epoch; null when never. */
@@ -57,6 +72,7 @@ export interface DirectoryStatus {
 export class DirectorySync {
   private readonly abort = new AbortController();
   private readonly fullReads: FullReads = new Map();
+  private readonly rangeMargins: RangeMargins = new Map();
   /** Owners that the latest whole reading did not show. */
   private missing = new Set<number>();
   private isCurrent = false;
@@ -68,14 +84,19 @@ export class DirectorySync {
   private loggedMs = Number.NEGATIVE_INFINITY;
   private nextFullMs = 0;
   private running: Promise<void> | undefined;
-  /** Steady times at which the latest reading, and the latest that succeeded, began. */
+  /** Steady time at which the latest reading began. */
   private triedMs = Number.NEGATIVE_INFINITY;
-  private freshMs = Number.NEGATIVE_INFINITY;
+  /** Steady time until which the directory counts as fresh. */
+  private freshUntilMs = Number.NEGATIVE_INFINITY;
+  private isReading = false;
+  /** The latest reading failed because Nexudus refused it: a role is missing, say. Posts may work all the same. */
+  private isRefused = false;
+  /** Somebody waits for the next reading: changes, which are read soon, go before a whole reading. */
+  private isAwaited = false;
   /** Ends the wait for the next reading. */
   private wake = new AbortController();
   /** Resolves when the reading that is under way, or comes next, has ended well or not. */
   private reading = withResolvers();
-  private waitedFor: Promise<void> | null = null;
 
   constructor(private readonly options: DirectorySyncOptions) {}
 
@@ -106,16 +127,28 @@ export class DirectorySync {
     }
   }
 
-  /** Reads what has changed, unless that was done a moment ago. Resolves when it was read, or could not be. Never rejects. */
-  async freshen(): Promise<void> {
-    const nowMs = performance.now();
-    if (nowMs - this.freshMs < FRESH_MS || nowMs - this.triedMs < FRESHEN_EVERY_MS) return;
-    const { promise } = this.reading;
-    // A whole reading can take long: it is waited for once, not again for each that asks.
-    if (promise === this.waitedFor) return;
-    this.waitedFor = promise;
-    this.wake.abort();
-    await Promise.race([promise, delay(FRESHEN_WITHIN_MS, undefined, { ref: false })]);
+  /**
+   * Reads what has changed, unless that was done a moment ago. If a whole reading is under way, which can take many minutes, it is
+   * waited for, and then the changes made meanwhile are read. Returns after 15 s at the latest, to be called again if need be. Never
+   * rejects.
+   */
+  async freshen(): Promise<Freshness> {
+    const askedMs = performance.now();
+    const untilMs = askedMs + (this.options.freshenWithinMs ?? FRESHEN_WITHIN_MS);
+    for (let nowMs = askedMs; nowMs < untilMs && !this.abort.signal.aborted; nowMs = performance.now()) {
+      if (nowMs < this.freshUntilMs) return 'fresh';
+      if (!this.isReading) {
+        if (this.triedMs >= askedMs && this.failure !== null) return 'last-known';
+        // However many ask, Nexudus is asked every 5 s at most. If it was away a moment ago it may be back: nothing is posted without
+        // having asked it.
+        if (nowMs - this.triedMs < FRESHEN_EVERY_MS && this.failure !== null)
+          return this.isRefused ? 'last-known' : 'being-read';
+        this.isAwaited = true;
+        this.wake.abort();
+      }
+      await Promise.race([this.reading.promise, delay(untilMs - nowMs, undefined, { ref: false })]);
+    }
+    return 'being-read';
   }
 
   private async loadSnapshot(): Promise<void> {
@@ -137,30 +170,36 @@ export class DirectorySync {
     }
   }
 
-  /** Reads once. Answers how long to wait before the next reading, ms. */
+  /** Reads once. Returns how long to wait before the next reading, ms. */
   private async refresh(): Promise<number> {
     const { refreshMs, log, directory } = this.options;
     const began = performance.now();
     this.triedMs = began;
-    const since = began >= this.nextFullMs ? null : this.readAt;
+    const isFullDue = began >= this.nextFullMs;
+    const since = isFullDue && !this.isAwaited ? null : this.readAt;
+    this.isAwaited = false;
+    this.isReading = true;
     try {
       const { isFull, changed } = await this.read(since);
+      const ended = performance.now();
       if (isFull) {
-        const tookMs = performance.now() - began;
         const share = this.missing.size > 0 ? SECOND_READING_SHARE : FULL_READING_SHARE;
-        this.nextFullMs = performance.now() + Math.min(LONGEST_BETWEEN_FULL_MS, tookMs / share);
+        this.nextFullMs = ended + Math.min(LONGEST_BETWEEN_FULL_MS, (ended - began) / share);
       }
       if (this.failure !== null) log.info('the directory can be read from Nexudus again');
       this.failure = null;
       this.failures = 0;
-      this.freshMs = began;
+      // What was registered while a long whole reading went on may have been read too early.
+      this.freshUntilMs = (isFull ? began : ended) + (this.options.freshMs ?? FRESH_MS);
       const level = directory.loaded && !isFull ? 'debug' : 'info';
       log[level]({ devices: directory.size, changed, whole: isFull }, 'directory read from Nexudus');
       this.loaded();
-      return refreshMs;
+      return isFullDue && !isFull ? Math.min(refreshMs, FIRST_RETRY_MS) : refreshMs;
     } catch (error) {
       if (this.abort.signal.aborted) return 0;
       return this.fail(error);
+    } finally {
+      this.isReading = false;
     }
   }
 
@@ -175,6 +214,7 @@ export class DirectorySync {
       since,
       signal: this.abort.signal,
       fullReads: this.fullReads,
+      rangeMargins: this.rangeMargins,
       ...(pace === undefined ? {} : { pace }),
       onThrottled: (waitMs) => this.options.log.debug({ waitMs }, 'Nexudus asks the directory reading to wait'),
     });
@@ -238,6 +278,7 @@ export class DirectorySync {
     const { log, refreshMs, directory } = this.options;
     const isNew = this.failure === null;
     this.failure = messageOf(error);
+    this.isRefused = error instanceof NexudusError && ['unauthorised', 'rejected'].includes(error.failure.kind);
     const now = performance.now();
     if (isNew || now - this.loggedMs >= LOG_AGAIN_MS) {
       this.loggedMs = now;

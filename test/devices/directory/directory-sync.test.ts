@@ -52,7 +52,10 @@ async function seeded(port = 0): Promise<Sandbox> {
   return made;
 }
 
-interface Options extends Partial<Pick<DirectorySyncOptions, 'refreshMs' | 'onLoaded' | 'onCurrent' | 'pace'>> {
+interface Options
+  extends Partial<
+    Pick<DirectorySyncOptions, 'refreshMs' | 'onLoaded' | 'onCurrent' | 'pace' | 'freshMs' | 'freshenWithinMs'>
+  > {
   url?: string;
   snapshot?: boolean;
   directory?: Directory;
@@ -81,6 +84,8 @@ function sync(options: Options = {}): {
     },
     onCurrent: options.onCurrent ?? (() => {}),
     pace: options.pace ?? (async () => {}),
+    ...(options.freshMs === undefined ? {} : { freshMs: options.freshMs }),
+    ...(options.freshenWithinMs === undefined ? {} : { freshenWithinMs: options.freshenWithinMs }),
   });
   made.start();
   syncs.push(made);
@@ -267,27 +272,75 @@ test('while Nexudus is away a directory from the snapshot is current after the f
   expect(calls).toEqual(['loaded', 'current']);
 });
 
+/** As if the latest reading were long ago. */
+const grewOld = (made: DirectorySync) =>
+  Object.assign(made, { freshUntilMs: Number.NEGATIVE_INFINITY, triedMs: Number.NEGATIVE_INFINITY });
+
 test('who asks before posting gets what was registered a moment ago, long before the next regular reading', async () => {
   const { directory, sync: made } = sync({ refreshMs: 3_600_000 });
   await until('the directory is loaded', () => directory.loaded);
   sandbox.users.add({ Id: 9, FullName: 'Late', Active: true, Devices: '3c:22:fb:00:00:09' });
-  // As if the first reading were half a minute old.
-  Object.assign(made, { freshMs: Number.NEGATIVE_INFINITY, triedMs: Number.NEGATIVE_INFINITY });
-  await made.freshen();
+  grewOld(made);
+  expect(await made.freshen()).toBe('fresh');
   expect(directory.lookup(0x3c22fb000009)).toMatchObject({ name: 'Late' });
   const requests = sandbox.requests.length;
-  await made.freshen();
+  expect(await made.freshen()).toBe('fresh');
   expect(sandbox.requests).toHaveLength(requests);
+});
+
+test('while a long whole reading is under way, who asks is told so; afterwards what was registered meanwhile is known', async () => {
+  const hiding = await startSandbox({ devicesInLists: false });
+  closing.push(() => hiding.close());
+  for (let id = 100; id < 120; id++) hiding.users.add({ Id: id, Active: true });
+  // The users were listed, and now each is read alone, because the list hides devices.
+  const isSingle = ({ path }: { path: string }) => /^\/api\/sys\/users\/\d+$/.test(path);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const pace = async () => {
+    if (hiding.requests.some(isSingle)) await released;
+  };
+  const options = { url: hiding.url, snapshot: false, refreshMs: 3_600_000, pace, freshMs: 30, freshenWithinMs: 50 };
+  const { directory, sync: made } = sync(options);
+  await until('one user was read', () => hiding.requests.some(isSingle));
+  hiding.users.add({ Id: 9, FullName: 'Late', Active: true, Devices: '3c:22:fb:00:00:09' });
+  expect([await made.freshen(), await made.freshen()]).toEqual(['being-read', 'being-read']);
+  release();
+  await until('the directory is fresh', async () => (await made.freshen()) === 'fresh');
+  expect(directory.lookup(0x3c22fb000009)).toMatchObject({ name: 'Late' });
+});
+
+test('when a whole reading is due and somebody waits, the changes are read first, and the whole one soon after', async () => {
+  const { sync: made } = sync({ refreshMs: 3_600_000 });
+  await until('the directory is fresh', async () => (await made.freshen()) === 'fresh');
+  Object.assign(made, { nextFullMs: 0 });
+  grewOld(made);
+  const before = sandbox.requests.length;
+  expect(await made.freshen()).toBe('fresh');
+  const isWhole = ({ path }: { path: string }) => /\/users\?(?!.*UpdatedOn)/.test(path);
+  expect(sandbox.requests.slice(before).some(isWhole)).toBe(false);
+  await until('the whole reading follows', () => sandbox.requests.slice(before).some(isWhole));
 });
 
 test('asking while Nexudus is away does not reject, and does not ask Nexudus without end', async () => {
   const { directory, sync: made } = sync({ refreshMs: 3_600_000 });
   await until('the directory is loaded', () => directory.loaded);
   sandbox.fault({ path: '/api/*', count: 1_000, action: { kind: 'answer', status: 500 } });
-  Object.assign(made, { freshMs: Number.NEGATIVE_INFINITY, triedMs: Number.NEGATIVE_INFINITY });
-  await made.freshen();
+  grewOld(made);
+  expect(await made.freshen()).toBe('last-known');
   expect(made.status().failure).not.toBeNull();
   const requests = sandbox.requests.length;
-  for (let times = 0; times < 10; times++) await made.freshen();
+  // It may be back by now, so nothing is to be posted before it was asked again.
+  for (let times = 0; times < 10; times++) expect(await made.freshen()).toBe('being-read');
   expect(sandbox.requests).toHaveLength(requests);
+});
+
+test('where the role for reading is missing, the directory as it was last known must do', async () => {
+  const { directory, sync: made } = sync({ refreshMs: 3_600_000 });
+  await until('the directory is loaded', () => directory.loaded);
+  sandbox.fault({ path: '/api/sys/users', count: 1_000, action: { kind: 'answer', status: 401 } });
+  grewOld(made);
+  for (let times = 0; times < 5; times++) expect(await made.freshen()).toBe('last-known');
+  expect(directory.lookup(ANNA)).not.toBeNull();
 });

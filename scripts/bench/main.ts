@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { bounds } from './bounds.js';
 import { directoryCosts } from './directory.js';
+import { keepAlives } from './keep-alives.js';
 import { live } from './live.js';
 import { replayCurves, replays } from './replays.js';
 import { machine } from './report.js';
@@ -10,11 +11,11 @@ import { startUp } from './start-up.js';
 
 const HELP = `Measures wifi-monitor, and prints tables. Every time is beside that of a public tool on the same machine, or a count.
 
-  --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live
+  --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live, keep-alives
                     (default: all; a quarter of an hour)
   --rounds N        runs of each command, interleaved (default: 5)
 
-Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" needs root.
+Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" and "keep-alives" need root.
 `;
 
 const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
@@ -25,6 +26,7 @@ const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
   stages,
   directory: directoryCosts,
   live,
+  'keep-alives': keepAlives,
 };
 
 const { values } = parseArgs({

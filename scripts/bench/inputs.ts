@@ -19,6 +19,7 @@ import {
   REQUEST,
   SERVER,
   sourceLinkLayer,
+  udp,
 } from '../../test/decode/frames.js';
 
 /** Part of the cache's name: raise it when the bytes change. */
@@ -85,6 +86,18 @@ export const [fromLinkLocal, fromGlobal] = ['fe80::1234', '2001:db8::1234'].map(
   template(ndpFrame(neighborSolicitation('fe80::1', sourceLinkLayer(MARK_MAC)), fromDevice, { source })),
 ) as [Template, Template];
 
+/** Multicast DNS (RFC 6762) with a few records. All from one IP address: a bridge with netfilter drops what has a wrong checksum. */
+export const multicastDns = template(
+  ethernet(
+    IPV4,
+    ipv4(udp(bytes(new Array(180).fill(0x42)), { source: 5353, destination: 5353 }), {
+      source: '10.0.0.7',
+      destination: '224.0.0.251',
+    }),
+    { ...fromDevice, destination: '01:00:5e:00:00:fb' },
+  ),
+);
+
 function tcp(payloadLength: number): Template {
   const segment = bytes('01bbc001', new Array(16).fill(7), new Array(payloadLength).fill(0x42));
   const packet = ipv4(segment, { protocol: 6, source: '192.0.2.7', destination: MARK_IPV4 });
@@ -129,6 +142,7 @@ export const MIXED: Input = { name: 'mixed', frames: MILLION, devices: 200, mix:
 export const DISCOVERY_2000: Input = { name: 'discovery-2000', frames: MILLION, devices: 2_000, mix: discovery };
 export const DISCOVERY_50000: Input = { name: 'discovery-50000', frames: MILLION, devices: 50_000, mix: discovery };
 export const DHCP_ONLY: Input = { name: 'dhcp', frames: MILLION, devices: 2_000, mix: () => dhcpRequest };
+export const KEEP_ALIVES: Input = { name: 'keep-alives', frames: 50_000, devices: 2_000, mix: () => multicastDns };
 
 export function discoveryOf(devices: number, frames: number): Input {
   return { name: `discovery-${devices}x${frames}`, frames, devices, mix: discovery };

@@ -26,23 +26,29 @@ const TICK_MS = 10;
 /** No limit of ours may be what is measured. */
 const UNLIMITED = { NEXUDUS_POSTS_PER_MINUTE: '60000', NEXUDUS_POSTS_PER_DAY: '1000000', LOG_LEVEL: 'info' };
 
-interface Sent {
+export interface Sent {
   readonly mac: number;
   readonly sentMs: number;
 }
 
-function residentMb(monitor: RunningProcess): number {
+export function residentMb(monitor: RunningProcess): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${monitor.pid}/status`, 'utf8'))?.[1]) / 1_000;
 }
 
-function cpuMs(monitor: RunningProcess): number {
+export function cpuMs(monitor: RunningProcess): number {
   // Behind the process's name, which may hold spaces; utime and stime are fields 14 and 15.
   const fields = readFileSync(`/proc/${monitor.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
 /** Lets numbered devices speak, one after the other, each `rounds` times. */
-async function announce(client: Client, first: number, count: number, pauseMs: number, rounds = 1): Promise<Sent[]> {
+export async function announce(
+  client: Client,
+  first: number,
+  count: number,
+  pauseMs: number,
+  rounds = 1,
+): Promise<Sent[]> {
   const args = ['eth0', first, count, pauseMs, rounds].map(String);
   const printed = await client.run('node', [announceDevices, ...args]);
   return printed.split('\n').map((line) => JSON.parse(line) as Sent);

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { bounds } from './bounds.js';
 import { directoryCosts } from './directory.js';
+import { keepAlives } from './keep-alives.js';
 import { live } from './live.js';
 import { presence } from './presence.js';
 import { replayCurves, replays } from './replays.js';
@@ -12,11 +13,11 @@ import { startUp } from './start-up.js';
 const HELP = `Measures wifi-monitor, and prints tables. Every time is beside that of a public tool on the same machine, or a count.
 
   --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live,
-                    presence
+                    presence, keep-alives
                     (default: all; a quarter of an hour)
   --rounds N        runs of each command, interleaved; for presence, days (default: 5)
 
-Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" needs root.
+Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" and "keep-alives" need root.
 `;
 
 const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
@@ -28,6 +29,7 @@ const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
   directory: directoryCosts,
   live,
   presence,
+  'keep-alives': keepAlives,
 };
 
 const { values } = parseArgs({

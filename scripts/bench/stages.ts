@@ -2,13 +2,14 @@
 
 import { vendorOf } from '../../src/addresses/vendor.js';
 import { decodeFrame } from '../../src/decode/frame.js';
+import { readKeepAlive } from '../../src/decode/keep-alive.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
 import { Directory } from '../../src/devices/directory/directory.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
 import { VisitTracker } from '../../src/visits/visit-tracker.js';
 import { START_MS } from '../../test/capture/pcap-bytes.js';
-import { arpRequest, dhcpRequest, fromGlobal, macOfDevice, type Template, writeFrame } from './inputs.js';
+import { arpRequest, dhcpRequest, fromGlobal, macOfDevice, multicastDns, type Template, writeFrame } from './inputs.js';
 import { median } from './measured-run.js';
 import { heading, note, table } from './report.js';
 
@@ -28,6 +29,12 @@ function nanoseconds(call: (index: number) => unknown): number {
   return median(batches);
 }
 
+function readingKeepAlive(): () => unknown {
+  const frame = Buffer.alloc(2_048);
+  const length = writeFrame(frame, 0, multicastDns, 7);
+  return () => readKeepAlive(frame, length, 'ethernet');
+}
+
 function decoding(template: Template): () => unknown {
   const frame = Buffer.alloc(2_048);
   const length = writeFrame(frame, 0, template, 7);
@@ -45,6 +52,21 @@ function tracking(devices: number): (index: number) => unknown {
     sighting.mac = macOfDevice(index % devices);
     sighting.ipv4 = 0x0a000000 + (index % devices);
     tracker.observe(sighting, atMs, atMs);
+    tracker.advance(atMs);
+  };
+}
+
+/** A tracker with `devices` devices in visits, and their keep-alives. */
+function prolonging(devices: number): (index: number) => unknown {
+  const tracker = new VisitTracker({ gapMs: GAP_MS, settleMs: 3_000 }, { onActive() {}, onEnded() {} });
+  const sighting = new Sighting();
+  for (let device = 0; device < devices; device++) {
+    sighting.mac = macOfDevice(device);
+    tracker.observe(sighting, START_MS, START_MS);
+  }
+  return (index) => {
+    const atMs = START_MS + index;
+    tracker.keepAlive(macOfDevice(index % devices), atMs, atMs);
     tracker.advance(atMs);
   };
 }
@@ -82,8 +104,10 @@ export function stages(): void {
     ['decode: ARP request', decoding(arpRequest)],
     ['decode: DHCP request', decoding(dhcpRequest)],
     ['decode: neighbour solicitation', decoding(fromGlobal)],
+    ['decode: keep-alive', readingKeepAlive()],
     ['tracker: known device, nothing new, of 2,000', tracking(2_000)],
     ['tracker: known device, nothing new, of 50,000', tracking(50_000)],
+    ['tracker: keep-alive, of 2,000', prolonging(2_000)],
     ['tracker: new device each time', tracking(Number.MAX_SAFE_INTEGER)],
     ['register in memory: visit goes on, of 2,000', registering(2_000)],
     ['vendor of a registered prefix', (index) => vendorOf(macOfDevice(2 * (index % 1_000)))],

@@ -51,6 +51,8 @@ function inOrder(reports: VisitRecord[]): VisitRecord[] {
       return true;
     }
     latest.visit.sightings += report.visit.sightings;
+    latest.visit.keepAlives += report.visit.keepAlives;
+    latest.visit.lastSightingMs = Math.max(latest.visit.lastSightingMs, report.visit.lastSightingMs);
     latest.visit.lastMs = Math.max(latest.visit.lastMs, report.visit.lastMs);
     return false;
   });

@@ -1,5 +1,5 @@
 // The sensor that ships, in the test's process: its settings are read as always, only its frames are handed to it.
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type Sandbox, startSandbox } from '../scripts/nexudus-sandbox/sandbox.js';
 import { parseMac } from '../src/addresses/mac-address.js';
 import type { InterfaceState } from '../src/capture/interface-watch.js';
@@ -33,6 +33,8 @@ export interface TrialOptions {
   readonly host?: string;
   readonly version?: string;
   readonly listener?: PipelineListener;
+  /** Default: nothing is logged. */
+  readonly log?: Logger;
   /** More settings. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -91,7 +93,7 @@ export class TrialSensor {
       { ...config, statusHost: options.host ?? config.statusHost, knownDevices: new Map(known) },
       {
         version: options.version ?? '0.1.0',
-        log: pino({ level: 'silent' }),
+        log: options.log ?? pino({ level: 'silent' }),
         interfaces: ['eth0'],
         source: {
           run: (onFrame) => source.run(onFrame),

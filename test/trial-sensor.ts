@@ -1,5 +1,5 @@
 // The sensor that ships, in the test's process: its settings are read as always, only its frames are handed to it.
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type Sandbox, startSandbox } from '../scripts/nexudus-sandbox/sandbox.js';
 import { parseMac } from '../src/addresses/mac-address.js';
 import type { InterfaceState } from '../src/capture/interface-watch.js';
@@ -35,6 +35,8 @@ export interface TrialOptions {
   readonly listener?: PipelineListener;
   /** How long a clock that nobody has confirmed is not trusted. */
   readonly trustClockAfterMs?: number;
+  /** Default: nothing is logged. */
+  readonly log?: Logger;
   /** More settings. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -97,7 +99,7 @@ export class TrialSensor {
       { ...config, statusHost: options.host ?? config.statusHost, knownDevices: new Map(known) },
       {
         version: options.version ?? '0.1.0',
-        log: pino({ level: 'silent' }),
+        log: options.log ?? pino({ level: 'silent' }),
         interfaces: ['eth0'],
         source: {
           run: (onFrame, onKeepAlive) => source.run(onFrame, onKeepAlive),

@@ -1,7 +1,8 @@
 // What devices send to everybody, far more of it than there ever is: whether anything is lost, what it costs, and whether sightings wait.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, Lan, type Sensor } from '../../test/lan/lan.js';
-import { type RunningProcess, until } from '../../test/run-process.js';
+import type { RunningProcess } from '../../test/run-process.js';
+import { until } from '../../test/until.js';
 import type { Heard, Second } from './hear-keep-alives.js';
 import { fileOf, KEEP_ALIVES } from './inputs.js';
 import { announce, cpuMs, residentMb } from './live.js';

@@ -53,6 +53,40 @@ test('a private address that shares its identity with a device that is here is s
   expect(decide({ ...phone, mac: 0x3c22fb000002, kin }, rules()).hint).toBeNull();
 });
 
+test.each([
+  [
+    { kind: 'equipment', name: null },
+    { kind: 'ignored', reason: 'labelled as equipment', owner: null },
+  ],
+  [
+    { kind: 'equipment', name: 'TV' },
+    { kind: 'ignored', reason: 'labelled as equipment (TV)', owner: null },
+  ],
+  [
+    { kind: 'known', name: null },
+    { kind: 'recognised', reason: 'labelled as known', owner: null },
+  ],
+  [
+    { kind: 'known', name: 'Bob' },
+    { kind: 'recognised', reason: 'labelled as Bob', owner: { kind: 'local', name: 'Bob' } },
+  ],
+] as const)(
+  'the label %j decides before ignore rules, equipment and directory, even if none was read',
+  (label, wanted) => {
+    const labels = { of: (mac: number) => (mac === phone.mac ? { ...label, sinceMs: 0 } : null) };
+    const ignore = withRules(NO_IGNORE_RULES, ['Annas-*']).rules;
+    const equipment = new Equipment([phone.mac]);
+    for (const directory of [knowing('active'), new Directory()]) {
+      expect(decide(phone, rules({ labels, directory, ignore, equipment }))).toEqual({
+        ...wanted,
+        hint: null,
+        label: label.kind,
+      });
+    }
+    expect(decide({ ...phone, mac: phone.mac + 1 }, rules({ labels, ignore })).reason).toMatch(/ignore rule/);
+  },
+);
+
 test('a registered device is recognised, by name', () => {
   expect(decide(phone, rules({ directory: knowing('active') }))).toMatchObject({
     kind: 'recognised',

@@ -147,6 +147,7 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
     if (report.sent || report.inactive !== null) {
       const recheck = await edges.recheck(report);
       if (recheck.kind === 'not-needed') return recheck;
+      if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
     }
     const claim = edges.claimPost === undefined ? null : await edges.claimPost();
     if (claim !== null && !claim.isGranted) {

@@ -223,3 +223,30 @@ test('a shorter pause does not cut a longer one', async () => {
   expect(await redis.pttl('{nwm:outbox}:failed-checkins:limiter')).toBeGreaterThan(50_000);
   await outbox.close();
 });
+
+test.each([
+  ['a search', { sent: true }],
+  ['the reading of a plan', { inactive: { coworkerId: 11, name: 'Anna', status: 'archived' as const } }],
+])('what became known during %s is minded before the post', async (_what, report) => {
+  for (const [last, outcome] of [
+    [{ kind: 'not-needed', reason: 'labelled as equipment' }, { kind: 'not-needed' }],
+    [{ kind: 'wait', reason: 'the labels cannot be read (Redis)' }, { kind: 'pause' }],
+    [{ kind: 'report' }, { kind: 'posted' }],
+  ] as const) {
+    let asked = 0;
+    const recheck = () => (asked++ === 0 ? ({ kind: 'report' } as const) : last);
+    expect(await delivery({ recheck }).run(report)).toMatchObject(outcome);
+  }
+});
+
+test('while the labels cannot be read nothing is posted: delivery waits and says why', async () => {
+  const client = {} as Parameters<typeof nexudusDelivery>[0];
+  const rules = rulesOf({ loaded: true, lookup: () => null });
+  const labelStore = { labelOf: () => Promise.reject(new Error('away')) };
+  const deliver = nexudusDelivery(client, rules, { patience: PATIENCE, labelStore });
+  expect(await deliver(reportFor(1), async () => {}, Date.now())).toEqual({
+    kind: 'pause',
+    ms: PATIENCE.directoryPauseMs,
+    reason: 'the labels cannot be read (Redis)',
+  });
+});

@@ -4,6 +4,8 @@ import type { MacAddress } from '../../src/addresses/mac-address.js';
 import { Directory } from '../../src/devices/directory/directory.js';
 import { Equipment } from '../../src/devices/equipment.js';
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
+import { type LabelKind, Labels } from '../../src/devices/labels.js';
+import type { Restored } from '../../src/outbox/outbox.js';
 import type { Report } from '../../src/outbox/report.js';
 import type { EventClock } from '../../src/pipeline/frames.js';
 import { Listeners } from '../../src/pipeline/listeners.js';
@@ -66,6 +68,10 @@ function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
   directory.loaded = true;
   const reports: Report[] = [];
   const decided: VisitRecord[] = [];
+  const decidedAnew: string[] = [];
+  const labels = new Labels();
+  /** What the outbox says when it is asked to restore a report; then `none`. */
+  const restoring: Restored[] = [];
   let steadyMs = 0;
   const pipeline = runPipeline(
     {
@@ -90,12 +96,19 @@ function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
       },
       directory,
       equipment: new Equipment(),
+      labels,
       register,
-      outbox: { enqueue: (report) => void reports.push(report) },
-      listeners: new Listeners({ onDecision: (record) => decided.push(record) }),
+      outbox: { enqueue: (report) => void reports.push(report), restore: () => restoring.shift() ?? 'none' },
+      listeners: new Listeners({
+        onDecision: (record) => decided.push(record),
+        onDecidedAnew: (record, before) => decidedAnew.push(`${before.kind} to ${record.decision?.kind}`),
+      }),
     },
   );
   running = pipeline;
+  /** Labels the device, or takes the label away. */
+  const label = (mac: number, kind: LabelKind | null) =>
+    pipeline.redecide(labels.replace(new Map(kind === null ? [] : [[mac, { kind, name: null, sinceMs: 0 }]])));
   /** A device is seen `minutes` after nine o'clock. */
   const see = (mac: string, minutes: number) => {
     steadyMs = minutes * MINUTE;
@@ -107,6 +120,9 @@ function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
     directory,
     reports,
     decided,
+    decidedAnew,
+    restoring,
+    label,
     see,
     source,
     setMinutes: (minutes: number) => {
@@ -242,4 +258,75 @@ test('keep-alives prolong a visit, begin none, and are no sightings', async () =
   // After the gap the visit is over, and a keep-alive does not bring it back.
   keepAlive(MAC, 60);
   expect(pipeline.tracker.size).toBe(0);
+});
+
+const DEVICE = 0x3c22fb000001;
+
+test('a label decides an open visit anew; without it the visit is reported, if it was not', async () => {
+  const { decided, decidedAnew, reports, see, idle, label } = trial();
+  label(DEVICE, 'equipment');
+  see(MAC, 0);
+  await idle();
+  expect(decided).toMatchObject([{ decision: { kind: 'ignored' }, settlement: 'labelled' }]);
+  label(DEVICE, 'known');
+  await until('it is recognised', () => decidedAnew.length === 1);
+  label(DEVICE, null);
+  await until('it is unrecognised', () => decidedAnew.length === 2);
+  await idle();
+  expect(starts(reports)).toEqual(['09:00']);
+  label(DEVICE, 'equipment');
+  await until('it is ignored', () => decidedAnew.length === 3);
+  label(DEVICE, null);
+  await until('it is unrecognised', () => decidedAnew.length === 4);
+  expect(decidedAnew).toEqual([
+    'ignored to recognised',
+    'recognised to unrecognised',
+    'unrecognised to ignored',
+    'ignored to unrecognised',
+  ]);
+  // It was reported: the outbox restores the report if it was withdrawn.
+  expect(reports).toHaveLength(1);
+  expect(decided).toHaveLength(1);
+});
+
+test('a report that is being delivered when its label is removed is looked at again', async () => {
+  const { decidedAnew, restoring, see, idle, label } = trial();
+  see(MAC, 0);
+  await idle();
+  label(DEVICE, 'equipment');
+  await until('it is ignored', () => decidedAnew.length === 1);
+  restoring.push('busy', 'busy', 'restored');
+  label(DEVICE, null);
+  await until('it was asked for until it was told', () => restoring.length === 0);
+});
+
+test('a label that changes while the register is away, or while it is asked, is in force in the end', async () => {
+  const { register, decided, decidedAnew, reports, see, label, idle, pipeline } = trial();
+  see(MAC, 0);
+  await idle();
+  register.isAway = true;
+  label(DEVICE, 'equipment');
+  await until('it waits', () => pipeline.waiting() === 1 && pipeline.isFailing());
+  register.isAway = false;
+  await until('it is ignored', () => decidedAnew.length === 1);
+  label(DEVICE, null);
+  label(DEVICE, 'known');
+  await until('it is recognised', () => decidedAnew.at(-1)?.endsWith('to recognised') === true);
+  await idle();
+  expect(decided[0]).toMatchObject({ decision: { kind: 'recognised' }, settlement: 'reported' });
+  expect(reports).toHaveLength(1);
+});
+
+test('a label needs no directory; without label and directory the visit is pending', async () => {
+  const { decided, directory, reports, see, label, idle, pipeline } = trial();
+  directory.loaded = false;
+  label(DEVICE, 'known');
+  see(MAC, 0);
+  await idle();
+  expect(decided[0]).toMatchObject({ decision: { kind: 'recognised' }, settlement: 'labelled' });
+  label(DEVICE, null);
+  await until('it is pending', () => decided[0]?.decision?.kind === 'pending' && decided[0].settlement === null);
+  directory.loaded = true;
+  pipeline.directoryLoaded();
+  await until('it is reported', () => reports.length === 1);
 });

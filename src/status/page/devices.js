@@ -1,5 +1,6 @@
 // The devices that are here: found, sorted and shown. Thousands stay smooth because only the first rows are made, and of those only
 // what has changed is touched.
+import { askForLabel } from './labels.js';
 import { agoWords, byId, countWords, element, numberWords, setText, timeWords } from './words.js';
 
 const ROWS = 100;
@@ -76,6 +77,10 @@ export class Devices {
     byId('find').addEventListener('input', ({ target }) => {
       this.#find = target.value.trim().toLowerCase();
       this.#again();
+    });
+    byId('rows').addEventListener('click', ({ target }) => {
+      const device = this.#devices.get(target.closest('[data-label]')?.dataset.label);
+      if (device !== undefined) askForLabel(device);
     });
     byId('more').addEventListener('click', () => {
       const first = byId('rows').children.length;
@@ -169,6 +174,7 @@ export class Devices {
     }
     // Rows of devices that left have nobody to remove them.
     for (const row of [...body.children]) if (!wanted.has(row.dataset.mac)) row.remove();
+    const focused = document.activeElement;
     let next = body.firstElementChild;
     for (const device of devices) {
       let row = this.#rows.get(device.mac);
@@ -181,6 +187,7 @@ export class Devices {
       if (row === next) next = next.nextElementSibling;
       else body.insertBefore(row, next);
     }
+    if (document.activeElement !== focused && body.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   #drawTiles() {
@@ -273,7 +280,12 @@ function newRow({ mac }) {
     two('address'),
     cell('since', element('time')),
     cell('seen', element('time')),
-    cell('decision', element('span', { class: 'badge' }), element('bdi', { class: 'second' })),
+    cell(
+      'decision',
+      element('span', { class: 'badge' }),
+      element('bdi', { class: 'second' }),
+      element('button', { 'data-label': mac, 'aria-haspopup': 'dialog' }, 'Label'),
+    ),
     cell('report', element('span', { class: 'badge' }), element('bdi', { class: 'second' })),
   );
 }
@@ -291,6 +303,10 @@ function fillRow(row, device) {
   setTime(since, device.firstMs, timeWords(device.firstMs));
   setTime(seen, device.lastMs, agoWords(Date.now() - device.lastMs));
   setBadge(decision, device.decision, DECISIONS[device.decision], device.coworker?.name ?? device.reason);
+  const button = decision.children[2];
+  setText(button, device.label === null ? 'Label' : 'Change label');
+  const about = `${button.textContent}: ${device.hostname ?? 'no name'}, ${device.mac}`;
+  if (button.getAttribute('aria-label') !== about) button.setAttribute('aria-label', about);
   const { state, reason, at } = device.report;
   const words = reason ?? REPORT_WORDS[state] ?? (state === 'posted' && at !== null ? timeWords(Date.parse(at)) : '');
   setBadge(report, state, REPORTS[state], words);

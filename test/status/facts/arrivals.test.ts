@@ -54,3 +54,18 @@ test('a day has 24 hours on the page, also where the clock is put forward or bac
     expect(Object.values(counted(arrivals)).reduce((sum, [count]) => sum + count, 0)).toBe(24);
   }
 });
+
+test('a device that is labelled after it was counted is counted as what it is now, once', () => {
+  vi.setSystemTime('2025-01-15T12:00:00Z');
+  const arrivals = new Arrivals('Europe/Madrid');
+  const arrived = visit('2025-01-15T11:30:00Z');
+  const as = (kind: 'ignored' | 'recognised' | 'unrecognised') => ({
+    ...arrived,
+    decision: { kind, reason: '', hint: null, owner: null },
+  });
+  arrivals.onDecision(as('unrecognised'));
+  arrivals.onDecidedAnew(as('ignored'), { kind: 'unrecognised' });
+  expect(counted(arrivals)).toEqual({});
+  arrivals.onDecidedAnew(as('recognised'), { kind: 'ignored' });
+  expect(arrivals.today().hours[12]).toEqual({ recognised: 1, unrecognised: 0 });
+});

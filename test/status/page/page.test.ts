@@ -278,6 +278,73 @@ test('sorting, filtering and finding go by keyboard, and say what they do', asyn
   await shows(page.locator('#nobody'), 'No device is like that.');
 });
 
+test('a device is labelled and undone by keyboard alone; the focus stays with it, and a report that was held back comes', {
+  timeout: 60_000,
+}, async () => {
+  redis = await startRedis();
+  const page = await open({ redis, ignoreHostnames: ['tv-*'] });
+  trial.sandbox.fault({
+    method: 'POST',
+    path: CHECKINS,
+    count: Number.POSITIVE_INFINITY,
+    action: { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
+  });
+  for (const n of [1, 2, 3]) trial.show({ mac: unknownMac(n), hostname: `laptop-${n}` });
+  const row = rowOf(page, unknownMac(2));
+  await shows(row, 'Unrecognised');
+  const dialog = page.getByRole('dialog', { name: 'What is this device?' });
+  const open2 = async () => {
+    await row.getByRole('button', { name: /laptop-2/ }).press('Enter');
+    await shows(dialog, unknownMac(2));
+  };
+  const focused = () => page.evaluate('document.activeElement.dataset.label');
+
+  await open2();
+  await page.keyboard.press('Escape');
+  expect(await dialog.count()).toBe(0);
+  expect(await focused()).toBe(unknownMac(2));
+
+  await open2();
+  expect(await seriousViolations(page)).toEqual([]);
+  await dialog.getByLabel('Known as').fill('<b>Ana</b>');
+  await page.keyboard.press('Enter');
+  await shows(row, /Recognised\s+<b>Ana<\/b>/);
+  await shows(page.getByRole('status'), `${unknownMac(2)} is labelled as known.`);
+  expect(await focused()).toBe(unknownMac(2));
+
+  await open2();
+  await shows(dialog, 'It is labelled as known (<b>Ana</b>).');
+  await dialog.getByRole('button', { name: 'Equipment, never report' }).press('Enter');
+  await shows(row, /Ignored\s+labelled as equipment/);
+  trial.sandbox.clearFaults();
+  await shows(row, 'Not needed');
+  await until('the others are reported', () => trial.sandbox.failedCheckins.length === 2);
+
+  await open2();
+  await dialog.getByRole('button', { name: 'Undo' }).press('Enter');
+  await shows(row, 'In Nexudus');
+  expect(await focused()).toBe(unknownMac(2));
+  expect(trial.sandbox.failedCheckins).toHaveLength(3);
+});
+
+test('without Redis the page says that a label is forgotten at the end; a wrong name is told of in the dialog', async () => {
+  const page = await open({}, { viewport: PHONE });
+  trial.show({ mac: unknownMac(1) });
+  const row = rowOf(page, unknownMac(1));
+  await shows(row, 'In Nexudus');
+  await row.getByRole('button', { name: 'Label: no name' }).press('Enter');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Known as').fill('\u202eana');
+  await dialog.getByRole('button', { name: 'Known, never report' }).press('Enter');
+  await shows(dialog.getByRole('alert'), 'That did not work: name: write a name');
+  expect(await tooWide(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Equipment, never report' }).press('Enter');
+  await shows(page.getByRole('status'), `REDIS_URL is not set`);
+  await shows(page.getByRole('status'), `IGNORE_MACS=${unknownMac(1)}`);
+  await shows(row, 'Ignored');
+  expect(await tooWide(page)).toEqual([]);
+});
+
 test('a live update does not take the focus away', async () => {
   const page = await open();
   trial.sandbox.fault({

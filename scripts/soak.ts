@@ -132,7 +132,7 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0) / Math.max(1, numbers.length);
 }
 
-/** Compares the first third after the warm-up with the last one. Answers whether everything stayed flat. */
+/** Compares the first third after the warm-up with the last one. Returns whether everything stayed flat. */
 function judge(samples: readonly Sample[]): boolean {
   const steady = samples.slice(Math.ceil(samples.length * WARM_UP));
   const third = Math.max(1, Math.floor(steady.length / 3));

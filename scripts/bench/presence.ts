@@ -27,7 +27,7 @@ const GAP_MINUTES = [30, 35, 40, 45];
 /** What the smaller tables are made with. */
 const CHOSEN_GAP_MINUTES = 45;
 const MINUTE = 60_000;
-const LARGEST_OUTPUT_BYTES = 64 * 1024 * 1024;
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 const WIRED_GOALS: Goals = {
   mostFailedCheckinsAStranger: 1.05,
@@ -121,7 +121,7 @@ async function replayed(day: PresenceDay, place: Place, how: Setting, directory:
   const [command = 'node', ...args] = ourReplay(file);
   const { stdout } = await promisify(execFile)(command, [...args, '--known', known], {
     cwd: directory,
-    maxBuffer: LARGEST_OUTPUT_BYTES,
+    maxBuffer: MAX_OUTPUT_BYTES,
     env: {
       PATH: process.env.PATH,
       VISIT_GAP: `${gapMinutes}m`,

@@ -64,7 +64,7 @@ type AnyTable = Table<{ Id: number; UpdatedOn: string }>;
 
 const ADMINISTRATOR: Account = { username: 'admin@example.com', password: 'secret' };
 const A_WEEK = 604_799;
-const MOST_LOGGED = 10_000;
+const MAX_LOGGED = 10_000;
 
 /** Starts a sandbox. It forgets everything when closed. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
@@ -88,7 +88,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const entry = { method: request.method, path: request.url, status: 0 };
     logged.set(request, entry);
     requests.push(entry);
-    if (requests.length > MOST_LOGGED) requests.shift();
+    if (requests.length > MAX_LOGGED) requests.shift();
     reply.header('date', now().toUTCString());
   });
 

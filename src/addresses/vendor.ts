@@ -22,7 +22,7 @@ const SUBDIVIDED = 'IEEE Registration Authority';
 /** Octets read at once around the middle of what is left to search; no line is longer than half of it. */
 const WINDOW = 2_048;
 /** Blocks that are remembered: more than there are vendors to meet, so only a flood of made-up addresses begins anew. */
-const MOST_NAMES = 65_536;
+const MAX_NAMES = 65_536;
 
 /**
  * oui-data is a JSON object of 5.6 MB with a line for each prefix: ` "3C22FB": "Apple, Inc.\n1 Infinite Loop\n...",`. Parsing it takes a
@@ -49,7 +49,7 @@ class VendorFile {
     let name = this.names.get(key);
     if (name === undefined) {
       name = this.search(prefix.toString(16).toUpperCase().padStart(digits, '0'));
-      if (this.names.size >= MOST_NAMES) this.names.clear();
+      if (this.names.size >= MAX_NAMES) this.names.clear();
       this.names.set(key, name);
     }
     return name;

@@ -6,7 +6,7 @@ import type { LinkType } from '../decode/frame.js';
  * filter would be larger than kernels before 6.8 allow (net.core.optmem_max, 20,480 octets): libpcap would then run it in user space,
  * and every frame would be copied to us.
  */
-export const MOST_TAGS = 2;
+export const MAX_TAGS = 2;
 
 /**
  * A filter for frames of `linkType`, live or from a file: ARP, DHCPv4, and with `ipv6` Neighbor Discovery and DHCPv6; plain, under
@@ -19,11 +19,11 @@ export const MOST_TAGS = 2;
 export function captureFilter(linkType: LinkType, options: { ipv6: boolean }): string {
   switch (linkType) {
     case 'ethernet':
-      return inFrame(12, 14, MOST_TAGS, options.ipv6);
+      return inFrame(12, 14, MAX_TAGS, options.ipv6);
     case 'linux-sll':
-      return inFrame(14, 16, MOST_TAGS, options.ipv6);
+      return inFrame(14, 16, MAX_TAGS, options.ipv6);
     case 'linux-sll2':
-      return inFrame(0, 20, MOST_TAGS, options.ipv6);
+      return inFrame(0, 20, MAX_TAGS, options.ipv6);
     case 'null':
       return inPacket(4, options.ipv6);
     case 'raw':

@@ -14,7 +14,7 @@ import { type NetworkInterface, readDrops, readInterface } from './network-inter
 
 const LOOK_EVERY_MS = 1_000;
 /** Captures of deleted interfaces that pcap cannot free, some 2 MB each: past this many a new process is the only cure. */
-const MOST_UNFREED = 64;
+const MAX_UNFREED = 64;
 
 /** How one interface is doing. */
 export interface InterfaceState {
@@ -135,7 +135,7 @@ export class InterfaceWatch implements WatchedSource {
       const look = (isFirst: boolean) => {
         try {
           for (const one of this.watched) this.look(one, handlers, isFirst);
-          if (freeClosedCaptures() > MOST_UNFREED) {
+          if (freeClosedCaptures() > MAX_UNFREED) {
             throw new CaptureError(
               'failed',
               'interfaces were deleted too often; only a new process can free what is left',

@@ -17,7 +17,7 @@ const BROKEN_OFF = -2;
  * pcap 3.1 hands over frames for as long as there are any, so in a flood nothing else would ever run: no timer, no signal, no
  * answer of Redis. A turn that takes longer is broken off, which closes the capture; it is opened anew once the others had theirs.
  */
-const LONGEST_TURN_MS = 100;
+const MAX_TURN_MS = 100;
 const PAUSE_AFTER_TURN_MS = 10;
 /** How many frames pass between two looks at the clock. */
 const LOOK_AT_CLOCK_EVERY = 64;
@@ -45,7 +45,7 @@ export interface CaptureStats {
   readonly received: number;
   /** Dropped by the kernel because we were too slow. */
   readonly dropped: number;
-  /** How often a turn had to be broken off, see LONGEST_TURN_MS. Each loses the frames of some 20 ms. */
+  /** How often a turn had to be broken off, see MAX_TURN_MS. Each loses the frames of some 20 ms. */
   readonly brokenOff: number;
 }
 
@@ -98,7 +98,7 @@ export function openingFreed(opening: ClosedOpening): void {
   closing.delete(opening);
 }
 
-/** Frees closed captures as far as frames have come since. Answers how many are left. */
+/** Frees closed captures as far as frames have come since. Returns how many are left. */
 export function freeClosedCaptures(): number {
   for (const opening of closing) opening.free();
   return closing.size;
@@ -164,7 +164,7 @@ class Opening implements OpenInterface, ClosedOpening {
       onFrame(buf, Math.min(header.readUInt32LE(8), buf.length), eventMs, linkType);
       if (--this.untilClock > 0) return;
       this.untilClock = LOOK_AT_CLOCK_EVERY;
-      if (performance.now() - this.turnBeganMs > LONGEST_TURN_MS) onLongTurn();
+      if (performance.now() - this.turnBeganMs > MAX_TURN_MS) onLongTurn();
     });
   }
 

@@ -31,7 +31,7 @@ const BUFFER_BYTES = 2 * 1024 * 1024;
  */
 const DRAIN_EVERY_MS = 100;
 /** As in live-interface.ts, but with a longer pause: in a flood keep-alives have a tenth of the time, so that sightings go first. */
-const LONGEST_TURN_MS = 100;
+const MAX_TURN_MS = 100;
 const PAUSE_AFTER_TURN_MS = 1_000;
 /** How many frames pass between two looks at the clock. */
 const LOOK_AT_CLOCK_EVERY = 64;
@@ -150,7 +150,7 @@ class KeepAliveOpening implements OpenInterface, ClosedOpening {
       if (mac !== 0) onKeepAlive(mac, eventMs);
       if (--this.untilClock > 0) return;
       this.untilClock = LOOK_AT_CLOCK_EVERY;
-      if (performance.now() - this.turnBeganMs > LONGEST_TURN_MS) onLongTurn();
+      if (performance.now() - this.turnBeganMs > MAX_TURN_MS) onLongTurn();
     };
     this.timer = setInterval(() => this.drain(), DRAIN_EVERY_MS);
   }

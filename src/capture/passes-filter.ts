@@ -2,7 +2,7 @@
 // of frames in, and has to tell them apart. Every line here has its counterpart in bpf-filter.ts; a test compares the two.
 import type { LinkType } from '../decode/frame.js';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../decode/link-layer.js';
-import { MOST_TAGS } from './bpf-filter.js';
+import { MAX_TAGS } from './bpf-filter.js';
 
 /** What stands for an octet behind the end of the frame. It is equal to nothing and in no range, as a filter keeps such a frame out. */
 const OUTSIDE = -1;
@@ -27,7 +27,7 @@ function passesInFrame(frame: Uint8Array, length: number, typeAt: number, payloa
   let type = octets2(frame, length, typeAt);
   let payload = payloadAt;
   for (let tags = 0; type === 0x8100 || type === 0x88a8 || type === 0x9100; tags++) {
-    if (tags === MOST_TAGS) return true;
+    if (tags === MAX_TAGS) return true;
     type = octets2(frame, length, payload + 2);
     payload += 4;
   }

@@ -1,7 +1,7 @@
 // How far a file that somebody in this process has open was read: libpcap does not tell, Linux does (proc(5), fdinfo).
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 
-/** Answers a function that gives the position in bytes; null where it cannot be told. */
+/** Returns a function that gives the position in bytes; null where it cannot be told. */
 export function readPosition(path: string): () => number | null {
   const descriptor = descriptorOf(path);
   return () => {

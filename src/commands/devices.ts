@@ -23,7 +23,7 @@ interface DeviceLine {
   };
 }
 
-/** Prints every known device. Answers the exit code. @throws ConfigError, NexudusError */
+/** Prints every known device. Returns the exit code. @throws ConfigError, NexudusError */
 export async function devices(options: { readonly json: boolean }): Promise<number> {
   const config = readConfig(process.env, { nexudus: false });
   const directory = new Directory(config.knownDevices);

@@ -21,9 +21,9 @@ const note = (about: string, text: string): Finding => ({ health: 'note', about,
 const fail = (about: string, text: string): Finding => ({ health: 'FAIL', about, text });
 
 /** Nexudus's clock is given in whole seconds and a request takes time; more than this is a clock that is wrong. */
-const MOST_SKEW_MS = 30_000;
+const MAX_SKEW_MS = 30_000;
 /** BullMQ needs it, and KEEPTTL in our script is of 6.0. */
-const LEAST_REDIS: readonly [number, number] = [6, 2];
+const MIN_REDIS: readonly [number, number] = [6, 2];
 
 /** Reading roles, each with the call that needs it. */
 interface Role {
@@ -44,7 +44,7 @@ const ROLES_FOR_INACTIVE: readonly Role[] = [
   { role: 'Team-List', path: '/api/spaces/teams' },
 ];
 
-/** Prints the findings. Answers 1 when anything fails, else 0. */
+/** Prints the findings. Returns 1 when anything fails, else 0. */
 export async function doctor(): Promise<number> {
   let failed = false;
   const print = ({ health, about, text }: Finding) => {
@@ -121,7 +121,7 @@ async function examine(redis: Redis): Promise<Finding[]> {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
   const version = field('redis_version');
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [leastMajor, leastMinor] = LEAST_REDIS;
+  const [leastMajor, leastMinor] = MIN_REDIS;
   const findings = [
     major > leastMajor || (major === leastMajor && minor >= leastMinor)
       ? ok('Redis', `version ${version}`)
@@ -228,7 +228,7 @@ function findingAbout(role: string, failure: Failure): Finding {
 function aboutClock(skewMs: number | null): Finding {
   if (skewMs === null) return note('clock', 'Nexudus does not tell the time');
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
-  if (Math.abs(skewMs) <= MOST_SKEW_MS) return ok('clock', `within ${Math.max(1, seconds)} s of Nexudus's`);
+  if (Math.abs(skewMs) <= MAX_SKEW_MS) return ok('clock', `within ${Math.max(1, seconds)} s of Nexudus's`);
   const side = skewMs > 0 ? 'ahead of' : 'behind';
   return fail('clock', `${seconds} s ${side} Nexudus's: failed check-ins would carry the wrong time. Turn on NTP`);
 }

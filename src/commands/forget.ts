@@ -9,7 +9,7 @@ import { countWords } from '../presenters/count-words.js';
 import { tellToForget } from '../sensor/forget-channel.js';
 import { withRedis } from '../sensor/redis-connection.js';
 
-/** Answers 0, or 1 when a check-in of the device is being delivered at this moment. @throws ConfigError */
+/** Returns 0, or 1 when a check-in of the device is being delivered at this moment. @throws ConfigError */
 export async function forget(mac: MacAddress, options: { readonly labels: boolean }): Promise<number> {
   const { redisUrl, retentionMs } = readConfig(process.env, { nexudus: false });
   if (redisUrl === null) {
@@ -38,7 +38,7 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
   });
 }
 
-/** Removes the device's visits at every location on this Redis. Answers at how many it had any. */
+/** Removes the device's visits at every location on this Redis. Returns at how many it had any. */
 async function forgetVisits(redis: Redis, mac: MacAddress): Promise<number> {
   let removed = 0;
   let cursor = '0';

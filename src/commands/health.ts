@@ -13,7 +13,7 @@ const HEALTH = z.object({
 });
 
 /**
- * Prints one line, and a line for each reason. Answers 1 when nobody answers, or when the monitor does not work and only a
+ * Prints one line, and a line for each reason. Returns 1 when nobody answers, or when the monitor does not work and only a
  * restart could help; see status/health.ts for why a degraded monitor that works is not restarted.
  * @throws ConfigError
  */

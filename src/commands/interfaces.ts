@@ -20,7 +20,7 @@ interface Row {
   readonly advice: string;
 }
 
-/** Prints a table, or one JSON object a line. Answers 0. */
+/** Prints a table, or one JSON object a line. Returns 0. */
 export function interfaces({ json }: { json: boolean }): number {
   const route = defaultRoute()?.interfaceName ?? null;
   const all = listInterfaces();

@@ -3,7 +3,7 @@ import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
 import { RedisLabelStore } from '../devices/label-store.js';
-import { type LabelKind, MOST_LABELS } from '../devices/labels.js';
+import { type LabelKind, MAX_LABELS } from '../devices/labels.js';
 import { countWords } from '../presenters/count-words.js';
 import { labelJson, labelsJson } from '../presenters/label-json.js';
 import { printTable } from '../presenters/table.js';
@@ -28,7 +28,7 @@ export function label(request: LabelRequest, options: { readonly json: boolean }
         const given = { kind: as, name, sinceMs: Date.now() };
         if (!(await store.put(mac, given))) {
           throw new Error(
-            `there are ${MOST_LABELS} labels already: remove some first ("wifi-monitor label" lists them)`,
+            `there are ${MAX_LABELS} labels already: remove some first ("wifi-monitor label" lists them)`,
           );
         }
         const words = `${formatMac(mac)} is labelled as ${as}${name === null ? '' : ` (${name})`}. ${IN_FORCE}`;

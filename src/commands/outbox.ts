@@ -7,7 +7,7 @@ import { outboxEntryJson } from '../presenters/outbox-json.js';
 import { printTable } from '../presenters/table.js';
 import { withRedis } from '../sensor/redis-connection.js';
 
-const MOST_LISTED = 1_000;
+const MAX_LISTED = 1_000;
 
 async function withOutbox<T>(work: (outbox: RedisOutbox) => Promise<T>): Promise<T> {
   const { redisUrl, retentionMs } = readConfig(process.env, { nexudus: false });
@@ -26,7 +26,7 @@ async function withOutbox<T>(work: (outbox: RedisOutbox) => Promise<T>): Promise
 /** Prints the entries that are not delivered, failed ones first. @throws ConfigError */
 export function outboxList(options: { readonly json: boolean }): Promise<number> {
   return withOutbox(async (outbox) => {
-    const items = await outbox.list(MOST_LISTED);
+    const items = await outbox.list(MAX_LISTED);
     if (options.json) {
       for (const item of items) process.stdout.write(`${JSON.stringify(outboxEntryJson(item))}\n`);
       return 0;

@@ -11,7 +11,7 @@ import type { LabelRequest } from './label.js';
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
-/** Runs what the arguments ask for. Answers the exit code; prints every error itself. */
+/** Runs what the arguments ask for. Returns the exit code; prints every error itself. */
 export async function run(argv: readonly string[], version: string): Promise<number> {
   let exitCode = 0;
   const program = new Command('wifi-monitor')

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { formatMac, isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
 
 /** Larger files are refused: a list of devices that one space knows is never this long. */
-const LARGEST_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /** Reads one line of CSV (RFC 4180 without line breaks in fields); null when its quotes do not match. */
 function fields(line: string): string[] | null {
@@ -31,7 +31,7 @@ export function readKnownDevicesFile(path: string): KnownDevicesFile {
   let text: string;
   try {
     const bytes = readFileSync(path);
-    if (bytes.length > LARGEST_BYTES) return { ok: false, problems: [`${path} is larger than 16 MB`] };
+    if (bytes.length > MAX_BYTES) return { ok: false, problems: [`${path} is larger than 16 MB`] };
     text = bytes.toString('utf8').replace(/^\uFEFF/, '');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';

@@ -25,7 +25,7 @@ const CLIENT_HEADER_LENGTH = 4;
 const RELAY_HEADER_LENGTH = 34;
 const PEER_ADDRESS = 18;
 /** RFC 8415, 7.6: HOP_COUNT_LIMIT. */
-const MOST_RELAYS = 8;
+const MAX_RELAYS = 8;
 
 const OPTION_CLIENTID = 1;
 const OPTION_RELAY_MSG = 9;
@@ -37,7 +37,7 @@ const OPTION_CLIENT_LINKLAYER_ADDR = 79;
 const DUID_LLT = 1;
 const DUID_LL = 3;
 /** RFC 8415, 11.1: the type, then at most 128 octets. */
-const LONGEST_DUID = 130;
+const MAX_DUID = 130;
 /** Added to a hash, so that it equals no MAC. */
 const BEYOND_MACS = 2 ** 48;
 const HTYPE_ETHERNET = 1;
@@ -79,7 +79,7 @@ export function decodeDhcpv6(
 
   while (uint8(frame, at) === RELAY_FORW) {
     if (end - at < RELAY_HEADER_LENGTH) return 'short-dhcpv6';
-    if (++relays > MOST_RELAYS || !readOptions(frame, at + RELAY_HEADER_LENGTH, end, datagram.cut)) return 'bad-dhcpv6';
+    if (++relays > MAX_RELAYS || !readOptions(frame, at + RELAY_HEADER_LENGTH, end, datagram.cut)) return 'bad-dhcpv6';
     if (relayMessage.length < CLIENT_HEADER_LENGTH) return datagram.cut ? 'short-dhcpv6' : 'bad-dhcpv6';
     // The innermost relay is the client's own; its word comes last and stands.
     mac = macOf(clientLinkLayerAddress, 0);
@@ -145,7 +145,7 @@ function readOptions(frame: Uint8Array, start: number, end: number, cut: boolean
     const code = uint16(frame, at);
     at = valueAt + uint16(frame, at + 2);
     if (at > end) return cut;
-    if (code === OPTION_CLIENTID && at - valueAt <= LONGEST_DUID) clientId.set(frame, valueAt, at);
+    if (code === OPTION_CLIENTID && at - valueAt <= MAX_DUID) clientId.set(frame, valueAt, at);
     else if (code === OPTION_RELAY_MSG) relayMessage.set(frame, valueAt, at);
     else if (code === OPTION_CLIENT_FQDN) clientFqdn.set(frame, valueAt, at);
     else if (code === OPTION_CLIENT_LINKLAYER_ADDR) clientLinkLayerAddress.set(frame, valueAt, at);

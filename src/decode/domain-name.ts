@@ -3,11 +3,11 @@ import { uint8 } from './octets.js';
 import type { Span } from './sighting.js';
 
 /** RFC 1035, 2.3.4: 63 octets a label, 255 a name, which makes 253 characters of text. */
-const LONGEST_LABEL = 63;
-const LONGEST_TEXT = 253;
+const MAX_LABEL = 63;
+const MAX_TEXT = 253;
 const DOT = 0x2e;
 
-const text = new Uint8Array(LONGEST_TEXT);
+const text = new Uint8Array(MAX_TEXT);
 
 /**
  * Sets `name` to the dotted form of the name at `at`, without a final dot. The bytes are overwritten by the next call. A partial
@@ -20,7 +20,7 @@ export function readDomainName(bytes: Uint8Array, at: number, end: number, name:
     const labelLength = uint8(bytes, labelAt);
     const labelEnd = labelAt + 1 + labelLength;
     // A length above 63 would be a compression pointer, which these options may not use.
-    if (labelLength > LONGEST_LABEL || labelEnd > end || length + 1 + labelLength > LONGEST_TEXT) return;
+    if (labelLength > MAX_LABEL || labelEnd > end || length + 1 + labelLength > MAX_TEXT) return;
     if (length > 0) text[length++] = DOT;
     for (let i = labelAt + 1; i < labelEnd; i++) text[length++] = uint8(bytes, i);
     labelAt = labelEnd;

@@ -5,7 +5,7 @@ import { uint8, uint16 } from './octets.js';
 import type { Announcement, Sighting, Verdict } from './sighting.js';
 import { Datagram, PROTOCOL_UDP, readDatagram } from './udp.js';
 
-const SHORTEST_HEADER = 20;
+const MIN_HEADER = 20;
 const DHCP_SERVER_PORT = 67;
 const DHCP_CLIENT_PORT = 68;
 
@@ -23,12 +23,12 @@ export function decodeIpv4(
   sighting: Sighting,
   announcement: Announcement,
 ): Verdict {
-  if (frameEnd - at < SHORTEST_HEADER) return 'short-ip';
+  if (frameEnd - at < MIN_HEADER) return 'short-ip';
   if (uint8(frame, at) >> 4 !== 4) return 'bad-ip';
   const headerLength = (uint8(frame, at) & 0x0f) * 4;
   // Segmentation offload leaves the total length 0 in captures made on the sending machine.
   const totalLength = uint16(frame, at + 2) || frameEnd - at;
-  if (headerLength < SHORTEST_HEADER) return 'bad-ip';
+  if (headerLength < MIN_HEADER) return 'bad-ip';
   if (frameEnd - at < headerLength) return 'short-ip';
   if (totalLength < headerLength) return 'bad-ip';
   if (uint8(frame, at + 9) !== PROTOCOL_UDP) return 'other';

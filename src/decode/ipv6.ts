@@ -16,7 +16,7 @@ const FRAGMENT = 44;
 const ICMPV6 = 58;
 const DESTINATION_OPTIONS = 60;
 /** RFC 8200, 4.1 knows an order of seven; a frame with more is not one of ours. */
-const MOST_EXTENSION_HEADERS = 8;
+const MAX_EXTENSION_HEADERS = 8;
 
 const datagram = new Datagram();
 
@@ -37,7 +37,7 @@ export function decodeIpv6(
 
   let protocol = uint8(frame, at + 6);
   let payload = at + HEADER_LENGTH;
-  for (let headers = 0; headers < MOST_EXTENSION_HEADERS; headers++) {
+  for (let headers = 0; headers < MAX_EXTENSION_HEADERS; headers++) {
     switch (protocol) {
       case ICMPV6:
         return decodeNdp(frame, at, payload, end, link, sighting, announcement);

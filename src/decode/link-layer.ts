@@ -19,7 +19,7 @@ const ETHERTYPE_QINQ = 0x9100;
 const ETHERTYPE_NONE = 0;
 
 /** IEEE 802.3, 3.2.6: up to this value the field is a length and an LLC header follows. */
-const LARGEST_LENGTH = 1500;
+const MAX_LENGTH = 1500;
 /** RFC 1042: LLC DSAP and SSAP 0xaa, control 3 (unnumbered information), then the first octet of OUI zero. */
 const SNAP = 0xaaaa0300;
 
@@ -75,7 +75,7 @@ function readTags(frame: Uint8Array, length: number, firstType: number, firstAt:
     type = uint16(frame, at + 2);
     at += 4;
   }
-  if (type <= LARGEST_LENGTH) {
+  if (type <= MAX_LENGTH) {
     if (at + 8 <= length && uint32(frame, at) === SNAP && uint16(frame, at + 4) === 0) {
       type = uint16(frame, at + 6);
       at += 8;

@@ -2,7 +2,7 @@
 import type { MacAddress } from '../addresses/mac-address.js';
 
 /** More than this many devices that serve one network in one way is an attack, not a network. */
-const MOST_ANNOUNCERS = 64;
+const MAX_ANNOUNCERS = 64;
 /** A role that was not repeated for this long is forgotten. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 /** What was heard again this long after it was first heard is no passing forgery. */
@@ -57,7 +57,7 @@ export class Announcers {
     }
     this.forgetOld();
     if (known !== undefined) return known;
-    const isFull = this.all.size >= MOST_ANNOUNCERS;
+    const isFull = this.all.size >= MAX_ANNOUNCERS;
     if (isFull && !this.makeRoomFor(told.isAccepted)) return null;
     // In a flood each one pushes out another, and the log would have a line for each.
     const news = { sinceMs: steadyMs, heardMs: steadyMs, routerIpv4: 0, routerMs: steadyMs, isTold: isFull };

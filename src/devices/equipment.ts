@@ -8,8 +8,8 @@ import { type Announcer, Announcers, isLasting, type Service } from './announcer
 import { DhcpRequests } from './dhcp-requests.js';
 
 /** Addresses that are watched because they are said to be a router's. */
-const MOST_GATEWAYS = 64;
-const MOST_CONFLICTS = 16;
+const MAX_GATEWAYS = 64;
+const MAX_CONFLICTS = 16;
 /** A conflict is over when it was not seen for this long. */
 const CONFLICT_OVER_AFTER_MS = 3_600_000;
 
@@ -248,7 +248,7 @@ export class Equipment {
     let gateway = this.gateways.get(ipv4);
     if (gateway === undefined) {
       this.forgetGateways();
-      if (this.gateways.size >= MOST_GATEWAYS) return;
+      if (this.gateways.size >= MAX_GATEWAYS) return;
       gateway = newGateway(ipv4, server);
       this.gateways.set(ipv4, gateway);
     }
@@ -344,7 +344,7 @@ export class Equipment {
     const known = this.conflicting.get(key);
     const isNew = known === undefined || steadyMs - known.latestMs > CONFLICT_OVER_AFTER_MS;
     const [oldest] = this.conflicting.keys();
-    if (known === undefined && oldest !== undefined && this.conflicting.size >= MOST_CONFLICTS)
+    if (known === undefined && oldest !== undefined && this.conflicting.size >= MAX_CONFLICTS)
       this.conflicting.delete(oldest);
     this.conflicting.set(key, { ...conflict, latestMs: steadyMs });
     if (isNew) this.options.onConflict?.(conflict);

@@ -186,7 +186,7 @@ const NARROWER: ReadonlyMap<Kind, readonly Kind[]> = new Map<Kind, readonly Kind
 ]);
 
 /** A DNS label has at most 63 octets (RFC 1035, 2.3.4): what is longer is nobody's default. */
-const LONGEST_LABEL = 63;
+const MAX_LABEL = 63;
 
 /**
  * The kind, at most 24 characters. Evidence from the surest to the least sure: vendor class, parameter list, host name, the parameter
@@ -241,5 +241,5 @@ function withVersion(vendorClass: string | null): string {
 /** Some clients add their domain. */
 function firstLabel(hostname: string | null): string {
   const label = hostname?.split('.', 1)[0] ?? '';
-  return label.length > LONGEST_LABEL ? '' : label;
+  return label.length > MAX_LABEL ? '' : label;
 }

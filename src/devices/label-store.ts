@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { isDeviceMac, type MacAddress, macDigits, parseMac } from '../addresses/mac-address.js';
-import { LABEL_KINDS, type Label, labelName, MOST_LABELS } from './labels.js';
+import { LABEL_KINDS, type Label, labelName, MAX_LABELS } from './labels.js';
 
 /** With the reading itself well below the two seconds after which a label is promised to be in force. */
 const LOOK_EVERY_MS = 500;
@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 500;
 export interface LabelStore {
   /** Whether labels outlive this process. */
   readonly isLasting: boolean;
-  /** Returns false when there are MOST_LABELS already. Rejects when the store cannot be reached, as do the others. */
+  /** Returns false when there are MAX_LABELS already. Rejects when the store cannot be reached, as do the others. */
   put(mac: MacAddress, label: Label): Promise<boolean>;
   /** Returns whether there was one. */
   remove(mac: MacAddress): Promise<boolean>;
@@ -31,7 +31,7 @@ export class MemoryLabelStore implements LabelStore {
   constructor(private readonly onLabels: OnLabels) {}
 
   async put(mac: MacAddress, label: Label): Promise<boolean> {
-    if (!this.labels.has(mac) && this.labels.size >= MOST_LABELS) return false;
+    if (!this.labels.has(mac) && this.labels.size >= MAX_LABELS) return false;
     this.labels = new Map(this.labels).set(mac, label);
     this.onLabels(this.labels);
     return true;
@@ -96,7 +96,7 @@ export class RedisLabelStore implements LabelStore {
   async put(mac: MacAddress, label: Label): Promise<boolean> {
     const { key, redis } = this;
     const value = JSON.stringify(label);
-    return (await redis.eval(PUT, 2, key, versionKey(key), macDigits(mac), value, MOST_LABELS, randomUUID())) === 1;
+    return (await redis.eval(PUT, 2, key, versionKey(key), macDigits(mac), value, MAX_LABELS, randomUUID())) === 1;
   }
 
   remove(mac: MacAddress): Promise<boolean> {
@@ -110,7 +110,7 @@ export class RedisLabelStore implements LabelStore {
       const label = parseLabel(value);
       if (mac === null || !isDeviceMac(mac) || label === null) continue;
       labels.set(mac, label);
-      if (labels.size >= MOST_LABELS) break;
+      if (labels.size >= MAX_LABELS) break;
     }
     return labels;
   }

@@ -14,9 +14,9 @@ export interface Label {
 }
 
 /** One location has at most this many. */
-export const MOST_LABELS = 10_000;
+export const MAX_LABELS = 10_000;
 /** Characters (code points) of a name. */
-export const LONGEST_LABEL_NAME = 64;
+export const MAX_LABEL_NAME = 64;
 
 /** What the stages that ask may do with the labels. */
 export interface LabelView {
@@ -27,15 +27,15 @@ export interface LabelView {
 export function labelName(text: string): string | null {
   const name = text.trim().replace(/\p{Zs}+/gu, ' ');
   // A character takes four octets at most: what is longer is too long without looking at it.
-  if (name.length > 2 * LONGEST_LABEL_NAME) return null;
+  if (name.length > 2 * MAX_LABEL_NAME) return null;
   const bytes = Buffer.from(name);
   const span = new Span();
   span.set(bytes, 0, bytes.length);
-  return safeText(span, LONGEST_LABEL_NAME) === name ? name : null;
+  return safeText(span, MAX_LABEL_NAME) === name ? name : null;
 }
 
 /** The rule that `labelName` holds names against, for whoever gave a wrong one. */
-export const LABEL_NAME_RULE = `write a name of 1 to ${LONGEST_LABEL_NAME} characters on one line, without invisible ones`;
+export const LABEL_NAME_RULE = `write a name of 1 to ${MAX_LABEL_NAME} characters on one line, without invisible ones`;
 
 export class Labels implements LabelView {
   private byMac: ReadonlyMap<MacAddress, Label> = new Map();

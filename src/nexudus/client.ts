@@ -55,10 +55,10 @@ export interface NexudusClient {
 }
 
 const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: 30_000, bodyMs: 30_000, totalMs: 120_000 };
-const SHORTEST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 24 * 3_600_000;
-const LONGEST_MESSAGE = 300;
-const MOST_MESSAGES = 20;
+const MIN_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 24 * 3_600_000;
+const MAX_MESSAGE = 300;
+const MAX_MESSAGES = 20;
 
 /** Throws TypeError or RangeError, naming what is wrong, when the options cannot work. */
 export function createNexudusClient(options: NexudusClientOptions): NexudusClient {
@@ -152,7 +152,7 @@ export function createNexudusClient(options: NexudusClientOptions): NexudusClien
 
   /** The answer's value, or the failure that its status, its body or its shape mean. */
   function read<T>(answer: Answer, schema: z.ZodType<T>, where: string, secrets: string[], role: string | null): T {
-    const safe = (text: string) => oneLine(withoutSecrets(text, secrets), LONGEST_MESSAGE);
+    const safe = (text: string) => oneLine(withoutSecrets(text, secrets), MAX_MESSAGE);
     const unavailable = (what: string) =>
       new NexudusError({ kind: 'unavailable', message: safe(`${where}: ${what}`), mayHaveArrived: true });
     const unexpected = (what: string) =>
@@ -225,7 +225,7 @@ function messagesOf(verdict: z.infer<typeof problemAnswer> | undefined, text: st
   );
   const oauth = [verdict.error, verdict.error_description].filter((part) => part).join(': ');
   const messages = errors.length > 0 ? errors : [verdict.Message ?? oauth];
-  return messages.filter((message) => message !== '').slice(0, MOST_MESSAGES);
+  return messages.filter((message) => message !== '').slice(0, MAX_MESSAGES);
 }
 
 function isWebPage(answer: Answer): boolean {
@@ -248,7 +248,7 @@ function retryAfterMs(answer: Answer, nowMs: number): number | null {
   const waitMs = /^\d+(?:\.\d+)?$/.test(value)
     ? Number(value) * 1000
     : Date.parse(value) - (Number.isNaN(serverMs) ? nowMs : serverMs);
-  return Number.isNaN(waitMs) ? null : Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, waitMs));
+  return Number.isNaN(waitMs) ? null : Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, waitMs));
 }
 
 function withoutSecrets(text: string, secrets: readonly string[]): string {

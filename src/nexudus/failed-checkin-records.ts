@@ -8,7 +8,7 @@ import { createdAnswer, type FailedCheckinRecord, failedCheckinRecord } from './
 
 const PATH = '/api/spaces/failedcheckins';
 
-/** Makes the record and answers its Id. Posting twice makes two records: see findFailedCheckin. Role FailedCheckin-Create. */
+/** Makes the record and returns its Id. Posting twice makes two records: see findFailedCheckin. Role FailedCheckin-Create. */
 export async function postFailedCheckin(
   client: NexudusClient,
   body: FailedCheckin,

@@ -53,10 +53,10 @@ export interface CheckinFacts {
 }
 
 /** Code points and UTF-16 units alike. */
-const LONGEST_DESCRIPTION = 250;
-const LONGEST_HOSTNAME = 64;
-const SHORTEST_HOSTNAME = 16;
-const LONGEST_LIST = 250;
+const MAX_DESCRIPTION = 250;
+const MAX_HOSTNAME = 64;
+const MIN_HOSTNAME = 16;
+const MAX_LIST = 250;
 
 /** The body that reports a visit. `plan`: what the inactive owner of the device had booked. */
 export function failedCheckinBody(facts: CheckinFacts, plan: Plan | null = null): FailedCheckin {
@@ -68,10 +68,10 @@ export function failedCheckinBody(facts: CheckinFacts, plan: Plan | null = null)
     MacAddresses: formatMac(facts.mac).toUpperCase(),
     Description: description(facts),
     ...(facts.inactive === null ? {} : { CoworkerId: facts.inactive.coworkerId }),
-    ...(plan === null || plan.tariff === null ? {} : { TariffAtTheTimeOfCheckin: oneLine(plan.tariff, LONGEST_LIST) }),
+    ...(plan === null || plan.tariff === null ? {} : { TariffAtTheTimeOfCheckin: oneLine(plan.tariff, MAX_LIST) }),
     ...(plan === null || plan.teams.length === 0
       ? {}
-      : { TeamsAtTheTimeOfCheckin: oneLine(plan.teams.join(','), LONGEST_LIST) }),
+      : { TeamsAtTheTimeOfCheckin: oneLine(plan.teams.join(','), MAX_LIST) }),
   };
 }
 
@@ -83,10 +83,10 @@ export function attemptTime(startMs: number): string {
 /** One sentence. If it is too long, the host name is cut: it is the longest fact and worth the least. */
 function description(facts: CheckinFacts): string {
   const { hostname } = facts;
-  const whole = sentence(facts, hostname === null ? null : oneLine(hostname, LONGEST_HOSTNAME));
-  if (hostname === null || whole.length <= LONGEST_DESCRIPTION) return oneLine(whole, LONGEST_DESCRIPTION);
-  const left = LONGEST_DESCRIPTION - sentence(facts, '').length;
-  return oneLine(sentence(facts, oneLine(hostname, Math.max(SHORTEST_HOSTNAME, left))), LONGEST_DESCRIPTION);
+  const whole = sentence(facts, hostname === null ? null : oneLine(hostname, MAX_HOSTNAME));
+  if (hostname === null || whole.length <= MAX_DESCRIPTION) return oneLine(whole, MAX_DESCRIPTION);
+  const left = MAX_DESCRIPTION - sentence(facts, '').length;
+  return oneLine(sentence(facts, oneLine(hostname, Math.max(MIN_HOSTNAME, left))), MAX_DESCRIPTION);
 }
 
 function sentence(facts: CheckinFacts, hostname: string | null): string {

@@ -88,7 +88,7 @@ const ANY_ZONE_MS = 15 * 3_600_000;
 /** What was learned in summer must do in winter. */
 const SUMMER_TIME_MS = 3_600_000;
 /** A changed user costs up to three requests: past so many changes the lists are cheaper. */
-const MOST_CHANGES = 200;
+const MAX_CHANGES = 200;
 const BATCH_SIZE = 1_000;
 
 /** Allows a request every `intervalMs`. */
@@ -197,11 +197,11 @@ class Reading {
     const nobodys = new OwnedDevices();
     for await (const page of this.#changed(since, USERS, userRecord, 'User')) {
       for (const user of page) changed.set(user.Id, user);
-      if (changed.size > MOST_CHANGES) return yield* this.everything();
+      if (changed.size > MAX_CHANGES) return yield* this.everything();
     }
     const note = (page: readonly { UserId: number | null }[]) => {
       for (const { UserId } of page) if (UserId !== null && !changed.has(UserId)) changed.set(UserId, null);
-      return changed.size > MOST_CHANGES;
+      return changed.size > MAX_CHANGES;
     };
     for await (const page of this.#changed(since, DEVICES, registeredDeviceRecord, 'RegisteredDevice')) {
       nobodys.add(page.filter(({ UserId }) => UserId === null));

@@ -39,7 +39,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-const LARGEST_ANSWER = 16 * 1024 * 1024;
+const MAX_ANSWER = 16 * 1024 * 1024;
 
 /** The connection could not be made, so nothing was sent. */
 class NotConnected extends Error {
@@ -57,7 +57,7 @@ export function createTransport(timeouts: Timeouts): Transport {
       ),
     headersTimeout: timeouts.headersMs,
     bodyTimeout: timeouts.bodyMs,
-    maxResponseSize: LARGEST_ANSWER,
+    maxResponseSize: MAX_ANSWER,
   });
 
   async function exchange({ method, url, headers, body, signal }: Outgoing): Promise<Answer> {

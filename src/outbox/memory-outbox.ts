@@ -22,9 +22,9 @@ interface Waiting {
 }
 
 /** Ids of delivered entries, so that adding one again does nothing. */
-const MOST_REMEMBERED = 100_000;
+const MAX_REMEMBERED = 100_000;
 /** Refused entries that wait for a person. */
-const MOST_FAILED = 10_000;
+const MAX_FAILED = 10_000;
 
 function dropOldest(kept: Map<string, unknown> | Set<string>, most: number): void {
   const [oldest] = kept.keys();
@@ -111,7 +111,7 @@ export class MemoryOutbox implements Outbox {
     switch (outcome.kind) {
       case 'not-needed':
         this.withdrawn.set(id, item);
-        dropOldest(this.withdrawn, MOST_FAILED);
+        dropOldest(this.withdrawn, MAX_FAILED);
         this.entries.delete(id);
         this.remember(id);
         break;
@@ -136,14 +136,14 @@ export class MemoryOutbox implements Outbox {
         item.tries++;
         this.entries.delete(id);
         this.failed.set(id, item);
-        dropOldest(this.failed, MOST_FAILED);
+        dropOldest(this.failed, MAX_FAILED);
         break;
     }
   }
 
   private remember(id: string): void {
     this.done.add(id);
-    dropOldest(this.done, MOST_REMEMBERED);
+    dropOldest(this.done, MAX_REMEMBERED);
   }
 
   private firstReady(now: number): Waiting | undefined {

@@ -27,7 +27,7 @@ const EVENTS = `${PREFIX}:${QUEUE}:events`;
  */
 const LOCK_MS = 30_000;
 /** With the longest post (25 s, see the client's time limits) less than the lock. */
-const LONGEST_LOCK_ANSWER_MS = 4_000;
+const MAX_LOCK_ANSWER_MS = 4_000;
 const STALLED_CHECK_MS = 15_000;
 /** Retried for as long as it takes: Nexudus's answer, not a count, ends an entry. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -246,7 +246,7 @@ class PutBack extends Error {
 async function holdLock(job: Job<Report>, token: string): Promise<void> {
   const askedMs = performance.now();
   const isOurs = (await job.extendLock(token, LOCK_MS)) === 1;
-  if (!isOurs || performance.now() - askedMs > LONGEST_LOCK_ANSWER_MS) {
+  if (!isOurs || performance.now() - askedMs > MAX_LOCK_ANSWER_MS) {
     throw new Error('cut off from Redis: another sensor may have taken this failed check-in over');
   }
 }

@@ -4,7 +4,7 @@ import { type MacAddress, macDigits, parseMac } from '../addresses/mac-address.j
 
 const CHANNEL = 'nwm:forget';
 
-/** Tells every monitor on this Redis. Answers how many heard it. */
+/** Tells every monitor on this Redis. Returns how many heard it. */
 export function tellToForget(redis: Redis, mac: MacAddress): Promise<number> {
   return redis.publish(CHANNEL, macDigits(mac));
 }

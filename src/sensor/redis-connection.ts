@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Logger } from './log.js';
 
-const LONGEST_RECONNECT_MS = 2_000;
+const MAX_RECONNECT_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 10_000;
 const READY_WITHIN_MS = 5_000;
 
@@ -38,7 +38,7 @@ export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
   const redis = new Redis(placeOf(url), {
     maxRetriesPerRequest: null,
     enableOfflineQueue: use === 'delivering',
-    retryStrategy: (times) => Math.min(LONGEST_RECONNECT_MS, times * 100),
+    retryStrategy: (times) => Math.min(MAX_RECONNECT_MS, times * 100),
     ...(use === 'sensing' ? { commandTimeout: COMMAND_TIMEOUT_MS } : {}),
   });
   let isLost = false;

@@ -19,7 +19,7 @@ import { redisTrouble } from './redis-connection.js';
 const TROUBLE_EVERY_MS = 60_000;
 const LOOK_AT_FLOOD_EVERY_MS = 1_000;
 /** If more labels have changed at once, as at the start, their number must do. */
-const MOST_LABEL_LINES = 20;
+const MAX_LABEL_LINES = 20;
 
 export class SensorLog implements PipelineListener {
   private readonly visits: Logger;
@@ -69,7 +69,7 @@ export class SensorLog implements PipelineListener {
 
   /** Labels of this location came into force, or were removed: by this monitor's page or API, another's, or the command. */
   onLabels(changed: ReadonlySet<MacAddress>, labels: LabelView): void {
-    if (changed.size > MOST_LABEL_LINES) {
+    if (changed.size > MAX_LABEL_LINES) {
       this.labels.info({ devices: changed.size }, 'labels have changed');
       return;
     }

@@ -23,7 +23,7 @@ import { type Logger, textForLog } from './log.js';
 import { connectRedis } from './redis-connection.js';
 
 const REDIS_READY_WITHIN_MS = 5_000;
-const LONGEST_BETWEEN_CLEANINGS_MS = 3_600_000;
+const MAX_BETWEEN_CLEANINGS_MS = 3_600_000;
 const LABELS_WITHIN_MS = 2_000;
 
 export interface Store {
@@ -84,7 +84,7 @@ export async function openStore(config: Config, businessId: number, log: Logger,
   // What is older than the retention outlives it by a twenty-fourth at most.
   const clean = setInterval(
     () => void outbox.clean(config.retentionMs).catch(() => {}),
-    Math.min(LONGEST_BETWEEN_CLEANINGS_MS, config.retentionMs / 24),
+    Math.min(MAX_BETWEEN_CLEANINGS_MS, config.retentionMs / 24),
   );
   closing.add(() => clearInterval(clean));
   return {

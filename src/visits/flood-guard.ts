@@ -7,11 +7,11 @@
  */
 const BURST = 1_000;
 /** The least pace of new devices, a minute: with the burst, two thousand visitors can arrive within a quarter of an hour. */
-const LEAST_PER_MINUTE = 60;
+const MIN_PER_MINUTE = 60;
 /** Visits that may be open when one more of a device nobody knows begins, whatever the pace: some 50 MB. */
-const MOST_OPEN = 20_000;
+const MAX_OPEN = 20_000;
 /** Failed check-ins that wait: days of what Nexudus takes (NEXUDUS_POSTS_PER_DAY), and some 20 MB of Redis. */
-const MOST_QUEUED = 10_000;
+const MAX_QUEUED = 10_000;
 /** A flood is over when nothing was refused for this long. */
 const OVER_AFTER_MS = 60_000;
 
@@ -28,14 +28,14 @@ export class FloodGuard {
 
   /** As many new devices may come as failed check-ins may be posted, at least 60 a minute. */
   constructor(postsPerMinute: number) {
-    this.perMs = Math.max(LEAST_PER_MINUTE, postsPerMinute) / 60_000;
+    this.perMs = Math.max(MIN_PER_MINUTE, postsPerMinute) / 60_000;
   }
 
   /** Whether one more new device is let in. `steadyMs` never goes back; `open` is how many visits are open. */
   admits(steadyMs: number, open: number): boolean {
     this.tokens = Math.min(BURST, this.tokens + (steadyMs - (this.filledMs ?? steadyMs)) * this.perMs);
     this.filledMs = steadyMs;
-    if (this.tokens >= 1 && open < MOST_OPEN && !this.isOutboxFull) {
+    if (this.tokens >= 1 && open < MAX_OPEN && !this.isOutboxFull) {
       this.tokens--;
       return true;
     }
@@ -45,7 +45,7 @@ export class FloodGuard {
   }
 
   get isOutboxFull(): boolean {
-    return this.queued >= MOST_QUEUED;
+    return this.queued >= MAX_QUEUED;
   }
 
   /** Whether something was refused within the last minute. */

@@ -42,7 +42,7 @@ const RANDOM = /^(desktop-[0-9a-z]{7}|laptop-[0-9a-z]{8})$/;
 /** Android's name until version 9: the rest is made of an identifier (`android-8246fb4b9bc389bc`), or of anything. */
 const ANDROID = /^android($|[-_\s])/;
 
-const LONGEST_PRODUCT = Math.max(...[...PRODUCTS].map((product) => product.length));
+const MAX_PRODUCT = Math.max(...[...PRODUCTS].map((product) => product.length));
 
 /** Whatever the case, and whatever number is put behind it: `iPhone`, `iphone-2`, `iPad (3)`, `Galaxy-S23-Ultra`, `SM-A525F`. */
 export function isGenericName(name: string): boolean {
@@ -60,7 +60,7 @@ function isVariant(word: string): boolean {
 
 /** A product, perhaps with its variant run on: `macbookpro`, `iphone15`. */
 function isProduct(word: string): boolean {
-  for (let length = Math.min(word.length, LONGEST_PRODUCT); length > 0; length--) {
+  for (let length = Math.min(word.length, MAX_PRODUCT); length > 0; length--) {
     const rest = word.slice(length);
     if (PRODUCTS.has(word.slice(0, length)) && (rest === '' || isVariant(rest))) return true;
   }

@@ -2,19 +2,19 @@
 import type { Span } from '../decode/sighting.js';
 
 /** Codes kept of one list. Systems ask for 10 to 30; what comes behind these says nothing. */
-export const LONGEST_PARAMETER_LIST = 64;
+export const MAX_PARAMETER_LIST = 64;
 /** Lists that are shared. Only a flood of made-up lists begins anew. */
-const MOST_LISTS = 256;
+const MAX_LISTS = 256;
 
 const lists = new Map<string, readonly number[]>();
 
 /** The codes in `span`, which must not be empty: the same array as long as the list is remembered. */
 export function sharedParameterList({ bytes, start, end }: Readonly<Span>): readonly number[] {
-  const codes = bytes.subarray(start, Math.min(end, start + LONGEST_PARAMETER_LIST));
+  const codes = bytes.subarray(start, Math.min(end, start + MAX_PARAMETER_LIST));
   const key = String.fromCharCode(...codes);
   const known = lists.get(key);
   if (known !== undefined) return known;
-  if (lists.size >= MOST_LISTS) lists.clear();
+  if (lists.size >= MAX_LISTS) lists.clear();
   const list = Object.freeze([...codes]);
   lists.set(key, list);
   return list;

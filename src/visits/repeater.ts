@@ -4,7 +4,7 @@ import type { MacAddress } from '../addresses/mac-address.js';
 import type { Sighting } from '../decode/sighting.js';
 
 /** Addresses behind repeaters: past this, those that were asked for longest ago are forgotten. */
-const MOST_ADDRESSES = 1_024;
+const MAX_ADDRESSES = 1_024;
 /** As long as most leases. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
 /** A device speaks with its new address at once. One that does so later was not the one that asked. */
@@ -60,7 +60,7 @@ export class Repeaters {
     }
     this.behind.delete(ipv4);
     const [oldest] = this.behind.keys();
-    if (oldest !== undefined && this.behind.size >= MOST_ADDRESSES) this.behind.delete(oldest);
+    if (oldest !== undefined && this.behind.size >= MAX_ADDRESSES) this.behind.delete(oldest);
     const isSame = known?.device === mac && known.repeater === repeater;
     this.behind.set(ipv4, { device: mac, repeater, usedMs: steadyMs, isUsed: isSame && known.isUsed });
   }

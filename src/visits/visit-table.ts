@@ -24,7 +24,7 @@ const LAST_FACTS = 15;
 /** 128 octets, two lines of a processor's cache. */
 const COLUMNS = 16;
 
-const FEWEST_ROWS = 256;
+const MIN_ROWS = 256;
 
 /** The answer of `find` when there is no open visit. */
 export const ABSENT = -1;
@@ -32,11 +32,11 @@ export const ABSENT = -1;
 export class VisitTable {
   /** Open visits. */
   size = 0;
-  private cells = new Float64Array(FEWEST_ROWS * COLUMNS);
+  private cells = new Float64Array(MIN_ROWS * COLUMNS);
   /** Of each row two: the event time of the latest keep-alive, and their number. Apart, because a sighting needs neither. */
-  private alive = new Float64Array(FEWEST_ROWS * 2);
+  private alive = new Float64Array(MIN_ROWS * 2);
   /** The first row of each bucket. */
-  private heads = new Int32Array(FEWEST_ROWS * 2).fill(ABSENT);
+  private heads = new Int32Array(MIN_ROWS * 2).fill(ABSENT);
   private free = ABSENT;
   /** Rows that were in use at some time. */
   private used = 0;
@@ -88,7 +88,7 @@ export class VisitTable {
     return visit;
   }
 
-  /** Adds a visit of a device that has none, with all its columns 0, and answers its row. */
+  /** Adds a visit of a device that has none, with all its columns 0, and returns its row. */
   add(visit: Visit): number {
     let row = this.free;
     if (row === ABSENT) {

@@ -13,19 +13,19 @@ import { ABSENT, ACTIVE_MS, CLOCK_OFFSET_MS, DUE_MS, FIRST_MS, LAST_MS, SIGHTING
 /** By default a device that stays is forwarded at most this often, unless it shows a new fact: two calls of Redis a minute. */
 const HOLD_MS = 30_000;
 /** A device keeps this many addresses of each family; more is no household device but a scan. */
-const MOST_IPS = 8;
+const MAX_IPS = 8;
 /** A visit's facts are news this many times; after that they are still kept, but wait for the next regular forwarding. */
-const MOST_NEWS = 16;
+const MAX_NEWS = 16;
 /** Event time that runs away from steady time by more than this within a visit is the wall clock being set, not the frame being late. */
 const CLOCK_WAS_SET_MS = 120_000;
 
-const MOST_VENDOR_CLASSES = 256;
+const MAX_VENDOR_CLASSES = 256;
 
 const NOT_DUE = Number.POSITIVE_INFINITY;
 
 /** Hears what the tracker found out. Calls come from within `observe`, `keepAlive`, `advance` and `flush`. */
 export interface VisitListener {
-  /** A burst has settled, a fact was added, or a device that stays was active again. */
+  /** A burst has gone quiet, a fact was added, or a device that stays was active again. */
   onActive(visit: Visit): void;
   /** The visit is over: no sighting and no keep-alive for longer than the gap. `onActive` has had its last news. */
   onEnded(visit: Visit): void;
@@ -93,7 +93,7 @@ export interface VisitTrackerOptions {
  */
 export class VisitTracker {
   private readonly table = new VisitTable();
-  private readonly settling = new DueQueue(this.table);
+  private readonly bursts = new DueQueue(this.table);
   private readonly holding = new DueQueue(this.table);
   private readonly kinship = new Kinship({
     visitOf: (mac) => {
@@ -181,13 +181,13 @@ export class VisitTracker {
       table.set(row, SIGHTINGS, table.get(row, SIGHTINGS) + 1);
       const isNews = this.merge(row, sighting);
       const dueMs = table.get(row, DUE_MS);
-      if (isNews && dueMs > steadyMs + options.settleMs) this.due(this.settling, row, steadyMs + options.settleMs);
+      if (isNews && dueMs > steadyMs + options.settleMs) this.due(this.bursts, row, steadyMs + options.settleMs);
       else if (dueMs === NOT_DUE) this.due(this.holding, row, steadyMs + this.holdMs);
     }
   }
 
   /**
-   * Prolongs the open visit of a device, and answers whether there is one. Begins none: after the gap it only ends the visit. It is no
+   * Prolongs the open visit of a device, and returns whether there is one. Begins none: after the gap it only ends the visit. It is no
    * sighting, and by itself has the listener hear of the visit as seldom as sightings without news do. Allocates nothing.
    */
   keepAlive(mac: MacAddress, eventMs: number, steadyMs: number): boolean {
@@ -207,9 +207,9 @@ export class VisitTracker {
   /** Forwards what is due at `steadyMs` and ends the visits whose gap is over. */
   advance(steadyMs: number): void {
     if (steadyMs < this.nextDueMs) return;
-    const { settling, holding, table, options } = this;
-    for (let row = settling.take(steadyMs); row !== ABSENT; row = settling.take(steadyMs)) {
-      if (this.isJoining(table.visitIn(row))) this.due(settling, row, steadyMs + options.settleMs);
+    const { bursts, holding, table, options } = this;
+    for (let row = bursts.take(steadyMs); row !== ABSENT; row = bursts.take(steadyMs)) {
+      if (this.isJoining(table.visitIn(row))) this.due(bursts, row, steadyMs + options.settleMs);
       else this.forward(row);
     }
     for (let row = holding.take(steadyMs); row !== ABSENT; row = holding.take(steadyMs)) this.forward(row);
@@ -217,11 +217,11 @@ export class VisitTracker {
       this.endAll((row) => steadyMs - table.get(row, ACTIVE_MS) > options.gapMs);
       this.sweepMs = steadyMs + options.gapMs / 8;
     }
-    this.nextDueMs = Math.min(settling.headMs(), holding.headMs());
+    this.nextDueMs = Math.min(bursts.headMs(), holding.headMs());
     if (table.size > 0) this.nextDueMs = Math.min(this.nextDueMs, this.sweepMs);
   }
 
-  /** Forwards every visit that still has news, without waiting for it to settle. Visits stay open. */
+  /** Forwards every visit that still has news, without waiting for its burst to go quiet. Visits stay open. */
   forwardAll(): void {
     for (const row of this.table.rows()) if (this.table.get(row, DUE_MS) !== NOT_DUE) this.forward(row);
   }
@@ -251,7 +251,7 @@ export class VisitTracker {
     table.set(row, CLOCK_OFFSET_MS, eventMs - steadyMs);
     table.set(row, SIGHTINGS, 1);
     this.merge(row, sighting);
-    this.due(this.settling, row, steadyMs + this.options.settleMs);
+    this.due(this.bursts, row, steadyMs + this.options.settleMs);
   }
 
   private due(queue: DueQueue, row: number, dueMs: number): void {
@@ -327,7 +327,7 @@ export class VisitTracker {
     this.kinship.remove(visit);
   }
 
-  /** Adds what the sighting says to the visit. Answers whether any of it is news to the listener. */
+  /** Adds what the sighting says to the visit. Returns whether any of it is news to the listener. */
   private merge(row: number, sighting: Sighting): boolean {
     const facts = sighting.facts();
     if (this.table.knows(row, facts)) return false;
@@ -384,7 +384,7 @@ export class VisitTracker {
     if (sighting.forwarded) visit.forwarded = true;
     // A device that changes its name with every frame must not be reported with every frame.
     if (isNews) visit.newsCount++;
-    return isNews && visit.newsCount <= MOST_NEWS;
+    return isNews && visit.newsCount <= MAX_NEWS;
   }
 }
 
@@ -400,7 +400,7 @@ const vendorClasses = new Map<string, string>();
 function shared(vendorClass: string): string {
   const known = vendorClasses.get(vendorClass);
   if (known !== undefined) return known;
-  if (vendorClasses.size >= MOST_VENDOR_CLASSES) vendorClasses.clear();
+  if (vendorClasses.size >= MAX_VENDOR_CLASSES) vendorClasses.clear();
   vendorClasses.set(vendorClass, vendorClass);
   return vendorClass;
 }
@@ -422,5 +422,5 @@ function listWith(list: readonly Protocol[], protocol: Protocol): readonly Proto
 
 /** Whether an address is new to a list that is bounded. */
 function hasRoomFor<Address>(list: readonly Address[], address: Address): boolean {
-  return list.length < MOST_IPS && !list.includes(address);
+  return list.length < MAX_IPS && !list.includes(address);
 }

@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RedisLabelStore } from '../../src/devices/label-store.js';
-import { MOST_LABELS } from '../../src/devices/labels.js';
+import { MAX_LABELS } from '../../src/devices/labels.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { cli } from './cli.js';
 
@@ -92,7 +92,7 @@ test('without Redis or a location the command says what is missing; with a Redis
 
 test('when there are 10,000 labels the next one is refused in words', async () => {
   const value = JSON.stringify({ kind: 'equipment', name: null, sinceMs: 1 });
-  const fields = Array.from({ length: MOST_LABELS }, (_, index) => (index + 1).toString(16).padStart(12, '0'));
+  const fields = Array.from({ length: MAX_LABELS }, (_, index) => (index + 1).toString(16).padStart(12, '0'));
   await redis.hset('{nwm:77}:labels', new Map(fields.map((field) => [field, value])));
   const { code, stderr } = await label(MAC, '--as', 'equipment');
   expect(code).toBe(1);

@@ -7,7 +7,7 @@ import { HOSTNAME_LENGTH, safeText } from '../../src/decode/text.js';
 import type { Seed } from './corpus.js';
 
 const ROOM = 4096;
-const LONGEST_FACT = 512;
+const MAX_FACT = 512;
 
 /** Values at which length fields, counters and codes tip over. */
 const EDGES_8 = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 39, 52, 53, 55, 60, 61, 63, 64, 79, 81, 127, 128, 254, 255];
@@ -121,7 +121,7 @@ function impossible(verdict: Verdict, found: Sighting, announced: Announcement):
   if (found.ipv6.length !== 0 && found.ipv6.length !== 16) return `an IPv6 address of ${found.ipv6.length} octets`;
   for (const span of [found.hostname, found.vendorClass, found.clientId, found.parameterList, found.ipv6]) {
     if (span.start < 0 || span.end < span.start || span.end > span.bytes.length) return 'a span outside its bytes';
-    if (span.length > LONGEST_FACT) return `a fact of ${span.length} octets`;
+    if (span.length > MAX_FACT) return `a fact of ${span.length} octets`;
   }
   const hostname = found.hostname.length > 0 ? safeText(found.hostname, HOSTNAME_LENGTH) : null;
   if (hostname !== null && (hostname.length > 2 * HOSTNAME_LENGTH || /[\p{Cc}\p{Cf}\p{Cs}]/u.test(hostname))) {

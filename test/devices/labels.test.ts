@@ -9,7 +9,7 @@ import {
   MemoryLabelStore,
   RedisLabelStore,
 } from '../../src/devices/label-store.js';
-import { type Label, Labels, labelName, MOST_LABELS } from '../../src/devices/labels.js';
+import { type Label, Labels, labelName, MAX_LABELS } from '../../src/devices/labels.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../until.js';
 
@@ -109,14 +109,14 @@ test.each<[string, () => Promise<LabelStore>]>([
     'memory',
     async () => {
       const store = new MemoryLabelStore(() => {});
-      for (let mac = 1; mac <= MOST_LABELS; mac++) await store.put(mac, PRINTER);
+      for (let mac = 1; mac <= MAX_LABELS; mac++) await store.put(mac, PRINTER);
       return store;
     },
   ],
   [
     'Redis',
     async () => {
-      const fields = Array.from({ length: MOST_LABELS }, (_, index) => (index + 1).toString(16).padStart(12, '0'));
+      const fields = Array.from({ length: MAX_LABELS }, (_, index) => (index + 1).toString(16).padStart(12, '0'));
       await redis.hset('{nwm:77}:labels', new Map(fields.map((field) => [field, JSON.stringify(PRINTER)])));
       return new RedisLabelStore(redis, 77);
     },
@@ -128,7 +128,7 @@ test.each<[string, () => Promise<LabelStore>]>([
   expect(await store.put(1, ANNA)).toBe(true);
   expect(await store.remove(2)).toBe(true);
   expect(await store.put(MAC, ANNA)).toBe(true);
-  expect((await store.all()).size).toBe(MOST_LABELS);
+  expect((await store.all()).size).toBe(MAX_LABELS);
 });
 
 test('what is no label of ours is left out', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Span } from '../../src/decode/sighting.js';
-import { LONGEST_PARAMETER_LIST, sharedParameterList } from '../../src/visits/parameter-list.js';
+import { MAX_PARAMETER_LIST, sharedParameterList } from '../../src/visits/parameter-list.js';
 
 function span(codes: readonly number[]): Span {
   const inFrame = new Span();
@@ -28,7 +28,7 @@ test('a list stays what it was when its frame is overwritten', () => {
 test('whatever the octets, the list is what they say, cut where it is too long', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 1, maxLength: 512 }), (codes) => {
-      expect(sharedParameterList(span(codes))).toEqual(codes.slice(0, LONGEST_PARAMETER_LIST));
+      expect(sharedParameterList(span(codes))).toEqual(codes.slice(0, MAX_PARAMETER_LIST));
     }),
   );
 });

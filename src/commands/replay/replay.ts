@@ -81,7 +81,7 @@ function settings(options: ReplayOptions): Config {
 }
 
 /**
- * Replays `paths` and prints the visits. Answers the exit code: 0, or 1 when a file could not be read to its end or a
+ * Replays `paths` and prints the visits. Returns the exit code: 0, or 1 when a file could not be read to its end or a
  * failed check-in could not be posted.
  * @throws ConfigError
  */

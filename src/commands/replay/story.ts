@@ -11,7 +11,7 @@ import { visitJson } from '../../presenters/visit-json.js';
 import type { Visit } from '../../visits/visit.js';
 
 /** A story that is longer than this is told up to here. */
-const MOST_LINES = 5_000;
+const MAX_LINES = 5_000;
 const NAMES: Readonly<Record<Sighting['via'], string>> = { arp: 'ARP', dhcp: 'DHCP', ndp: 'NDP', dhcpv6: 'DHCPv6' };
 
 export class Story implements PipelineListener {
@@ -33,7 +33,7 @@ export class Story implements PipelineListener {
     if (visit.mac !== this.mac) return;
     const many = this.sinceNews === 1 ? 'one sighting' : `${this.sinceNews} sightings folded into one`;
     const isFirst = this.sinceNews === visit.sightings;
-    this.tell(this.latestMs, isFirst ? `  -> the burst has settled: ${many}` : `  -> still here: ${many}`);
+    this.tell(this.latestMs, isFirst ? `  -> the burst went quiet: ${many}` : `  -> still here: ${many}`);
     this.sinceNews = 0;
   }
 
@@ -68,7 +68,7 @@ export class Story implements PipelineListener {
   }
 
   private tell(eventMs: number, text: string): void {
-    if (this.lines.length >= MOST_LINES) this.left++;
+    if (this.lines.length >= MAX_LINES) this.left++;
     else this.lines.push(`${clock(eventMs)}  ${text}`);
   }
 }

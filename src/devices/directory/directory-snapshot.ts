@@ -100,7 +100,7 @@ export class DirectorySnapshot {
     if (isWhole !== 1) throw new Error('Redis lost a part of the directory while it was written');
   }
 
-  /** Writes the users that changed into the snapshot. Answers false, and writes nothing, when there is none. */
+  /** Writes the users that changed into the snapshot. Returns false, and writes nothing, when there is none. */
   async update(users: readonly KnownUser[], readAt: Date): Promise<boolean> {
     const fields = users.flatMap((user) => (user.macs.length > 0 ? userField(user) : [`user:${user.userId}`, '']));
     const answer = await this.redis.eval(UPDATE, 1, this.key, readAt.toISOString(), this.retentionMs, ...fields);

@@ -13,7 +13,7 @@ import type { Directory, Owner } from './directory.js';
 import type { DirectorySnapshot } from './directory-snapshot.js';
 
 /** Only a whole reading notices what was deleted: it is made anew after this long at the latest ... */
-const LONGEST_BETWEEN_FULL_MS = 6 * 3_600_000;
+const MAX_BETWEEN_FULL_MS = 6 * 3_600_000;
 /** ... and sooner where it takes less than this part of the time. */
 const FULL_READING_SHARE = 1 / 50;
 /**
@@ -184,7 +184,7 @@ export class DirectorySync {
       const ended = performance.now();
       if (isFull) {
         const share = this.missing.size > 0 ? SECOND_READING_SHARE : FULL_READING_SHARE;
-        this.nextFullMs = ended + Math.min(LONGEST_BETWEEN_FULL_MS, (ended - began) / share);
+        this.nextFullMs = ended + Math.min(MAX_BETWEEN_FULL_MS, (ended - began) / share);
       }
       if (this.failure !== null) log.info('the directory can be read from Nexudus again');
       this.failure = null;

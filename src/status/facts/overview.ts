@@ -16,9 +16,9 @@ import type { OutboxListing, ReportJson } from './report-state.js';
 import { factsAbout, type SensorFacts } from './sensor-facts.js';
 
 /** Listed at most; the counts tell of the rest. */
-const MOST_ENTRIES = 200;
+const MAX_ENTRIES = 200;
 /** Devices shown at most, some 10 MB of JSON; a flood may have opened more visits. */
-export const MOST_DEVICES = 10_000;
+export const MAX_DEVICES = 10_000;
 /** Made in one go; frames wait meanwhile. */
 const BATCH = 500;
 
@@ -62,10 +62,10 @@ export class Overview {
   constructor(private readonly sensor: SensorFacts) {
     this.listing = new RecentAnswer(async () => {
       const askedMs = performance.now();
-      const found = await sensor.outbox.list(MOST_ENTRIES);
+      const found = await sensor.outbox.list(MAX_ENTRIES);
       const items = new Map(found.map((item) => [item.id, item]));
       const before = this.listing.latest?.items ?? items;
-      return { items, before, isComplete: found.length < MOST_ENTRIES, askedMs };
+      return { items, before, isComplete: found.length < MAX_ENTRIES, askedMs };
     });
   }
 
@@ -100,7 +100,7 @@ export class Overview {
     };
   }
 
-  /** Sends a refused entry, or with null all of them, once more. Answers how many; null when the outbox does not answer. */
+  /** Sends a refused entry, or with null all of them, once more. Returns how many; null when the outbox does not answer. */
   async retry(id: string | null): Promise<number | null> {
     const answer = await answerOf(() => this.sensor.outbox.retry(id));
     this.listing.outdate();
@@ -114,7 +114,7 @@ export class Overview {
     return labels === null ? null : { labels: labelsJson(labels), notice: await this.labelNotice() };
   }
 
-  /** `from`: the address that asked. Answers `full` when there are too many labels. */
+  /** `from`: the address that asked. Returns `full` when there are too many labels. */
   async label(
     mac: MacAddress,
     label: Label,
@@ -127,7 +127,7 @@ export class Overview {
     return { ...labelJson(mac, label), notice: await this.labelNotice() };
   }
 
-  /** Answers whether there was a label. */
+  /** Returns whether there was a label. */
   async unlabel(mac: MacAddress, from: string): Promise<boolean | null> {
     const isRemoved = await answerOf(() => this.sensor.labelStore.remove(mac));
     if (isRemoved === true) this.sensor.onLabelAsked(mac, null, from);
@@ -139,11 +139,11 @@ export class Overview {
     return labelStore.isLasting ? null : labelNotice(await labelStore.all(), ignoreMacs);
   }
 
-  /** The open visits, at most MOST_DEVICES of them. */
+  /** The open visits, at most MAX_DEVICES of them. */
   *visits(): Generator<Visit> {
     let count = 0;
     for (const visit of this.sensor.pipeline.tracker.open()) {
-      if (++count > MOST_DEVICES) return;
+      if (++count > MAX_DEVICES) return;
       yield visit;
     }
   }

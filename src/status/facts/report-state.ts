@@ -7,7 +7,7 @@ import type { VisitRecord } from '../../pipeline/record.js';
 import { visitId } from '../../visits/register/visit-register.js';
 
 /** Some 5 MB at most. */
-const MOST_REMEMBERED = 20_000;
+const MAX_REMEMBERED = 20_000;
 
 export interface ReportJson {
   /**
@@ -114,7 +114,7 @@ export class ReportStates implements PipelineListener {
     this.deliveries.delete(id);
     this.deliveries.set(id, { json, atMs: nowMs });
     for (const [oldest, { atMs }] of this.deliveries) {
-      if (this.deliveries.size <= MOST_REMEMBERED && nowMs - atMs <= this.options.retentionMs) break;
+      if (this.deliveries.size <= MAX_REMEMBERED && nowMs - atMs <= this.options.retentionMs) break;
       this.deliveries.delete(oldest);
     }
   }

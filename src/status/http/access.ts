@@ -6,7 +6,7 @@ import { LoginAttempts } from './login-attempts.js';
 const COOKIE = 'wifi-monitor-session';
 const SESSION_MS = 12 * 3_600_000;
 /** The oldest goes when there is one more. */
-const MOST_SESSIONS = 100;
+const MAX_SESSIONS = 100;
 
 /** What is known of who asks. */
 export interface Asker {
@@ -14,7 +14,7 @@ export interface Asker {
   readonly headers: IncomingHttpHeaders;
 }
 
-export type Login =
+export type LoginResult =
   | { readonly kind: 'begun'; readonly setCookie: string }
   | { readonly kind: 'wrong' }
   | { readonly kind: 'too-many' };
@@ -50,7 +50,7 @@ export class Access {
   }
 
   /** Begins a session for whoever gives the token. */
-  login(asker: Asker, given: string): Login {
+  login(asker: Asker, given: string): LoginResult {
     if (this.attempts.isHeldBack(asker.ip) || this.attempts.areTooMany()) return { kind: 'too-many' };
     if (this.token === null || !isSame(given, this.token)) {
       this.attempts.failed(asker.ip);
@@ -58,12 +58,12 @@ export class Access {
     }
     const id = randomBytes(32).toString('base64url');
     const [oldest] = this.sessions.keys();
-    if (this.sessions.size >= MOST_SESSIONS && oldest !== undefined) this.sessions.delete(oldest);
+    if (this.sessions.size >= MAX_SESSIONS && oldest !== undefined) this.sessions.delete(oldest);
     this.sessions.set(digest(id).toString('base64'), performance.now() + SESSION_MS);
     return { kind: 'begun', setCookie: cookie(id, SESSION_MS / 1_000, asker) };
   }
 
-  /** Ends the session of this request. Answers the cookie that makes the browser forget it. */
+  /** Ends the session of this request. Returns the cookie that makes the browser forget it. */
   logout(asker: Asker): string {
     this.sessions.delete(sessionKey(asker) ?? '');
     return cookie('', 0, asker);

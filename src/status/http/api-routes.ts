@@ -2,7 +2,7 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { isDeviceMac, type MacAddress, parseMac } from '../../addresses/mac-address.js';
-import { LABEL_KINDS, LABEL_NAME_RULE, labelName, MOST_LABELS } from '../../devices/labels.js';
+import { LABEL_KINDS, LABEL_NAME_RULE, labelName, MAX_LABELS } from '../../devices/labels.js';
 import type { Overview } from '../facts/overview.js';
 import { LiveFeed } from './live-feed.js';
 import type { StatusRoutes } from './server.js';
@@ -57,7 +57,7 @@ export function apiRoutes(overview: Overview, about: { timeZone: string | null; 
       const label = await overview.label(mac, { kind, name, sinceMs: Date.now() }, request.ip);
       if (label === null) return noLabels(reply);
       if (label === 'full') {
-        return reply.code(409).send({ error: `there are ${MOST_LABELS} labels already: remove some first` });
+        return reply.code(409).send({ error: `there are ${MAX_LABELS} labels already: remove some first` });
       }
       return label;
     });

@@ -13,9 +13,9 @@ const LOOK_EVERY_MS = 1_000;
 const STATUS_EVERY_LOOKS = 2;
 /** When a device was last seen changes all the time, and nobody needs it to the second. */
 const SEEN_EVERY_LOOKS = 5;
-const MOST_PAGES = 16;
+const MAX_PAGES = 16;
 /** A page that is this far behind is cut off; it comes back by itself and gets everything anew. */
-const MOST_BEHIND_BYTES = 8_000_000;
+const MAX_BEHIND_BYTES = 8_000_000;
 const ENOUGH_BEHIND_BYTES = 1_000_000;
 
 /** One message. Every part is optional; what it holds is newer than what was sent before. */
@@ -69,7 +69,7 @@ export class LiveFeed {
 
   /** A stream for one more page; null when there are too many. `mayListen` is asked again and again. */
   open(hello: Hello, mayListen: () => boolean): Readable | null {
-    if (this.pages.size >= MOST_PAGES) return null;
+    if (this.pages.size >= MAX_PAGES) return null;
     const stream = new Readable({ read() {} });
     const page = { stream, mayListen };
     if (this.pages.size === 0) this.start();
@@ -167,7 +167,7 @@ export class LiveFeed {
   private broadcast(update: Update): void {
     const message = messageOf(update);
     for (const { stream } of [...this.pages]) {
-      if (stream.readableLength > MOST_BEHIND_BYTES) stream.destroy();
+      if (stream.readableLength > MAX_BEHIND_BYTES) stream.destroy();
       else stream.push(message);
     }
   }

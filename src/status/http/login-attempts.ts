@@ -1,9 +1,9 @@
 // Wrong tokens, counted a minute: by address, and over all addresses.
 const PERIOD_MS = 60_000;
-const MOST_BY_ADDRESS = 10;
-const MOST_OVER_ALL = 100;
+const MAX_BY_ADDRESS = 10;
+const MAX_OVER_ALL = 100;
 /** Past this many addresses the one that was counted first is forgotten; the count over all stays. */
-const MOST_ADDRESSES = 1_000;
+const MAX_ADDRESSES = 1_000;
 
 interface Count {
   failures: number;
@@ -15,11 +15,11 @@ export class LoginAttempts {
   private overAll: Count = { failures: 0, sinceMs: 0 };
 
   isHeldBack(address: string): boolean {
-    return current(this.byAddress.get(address)).failures >= MOST_BY_ADDRESS;
+    return current(this.byAddress.get(address)).failures >= MAX_BY_ADDRESS;
   }
 
   areTooMany(): boolean {
-    return current(this.overAll).failures >= MOST_OVER_ALL;
+    return current(this.overAll).failures >= MAX_OVER_ALL;
   }
 
   failed(address: string): void {
@@ -30,7 +30,7 @@ export class LoginAttempts {
     this.byAddress.delete(address);
     this.byAddress.set(address, count);
     const [first] = this.byAddress.keys();
-    if (this.byAddress.size > MOST_ADDRESSES && first !== undefined) this.byAddress.delete(first);
+    if (this.byAddress.size > MAX_ADDRESSES && first !== undefined) this.byAddress.delete(first);
   }
 }
 

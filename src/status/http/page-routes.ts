@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { FastifyReply } from 'fastify';
 import { ownFile } from '../../own-files.js';
-import type { Login } from './access.js';
+import type { LoginResult } from './access.js';
 import type { StatusRoutes } from './server.js';
 
 const FOLDER = ownFile('status/page/');
@@ -16,7 +16,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const OPEN_FILES = ['page.css', 'icon.svg'];
 const PROBLEM = '<!-- problem -->';
 
-const PROBLEMS: Readonly<Record<Exclude<Login['kind'], 'begun'>, { code: number; words: string }>> = {
+const PROBLEMS: Readonly<Record<Exclude<LoginResult['kind'], 'begun'>, { code: number; words: string }>> = {
   wrong: { code: 401, words: 'This is not the token.' },
   'too-many': { code: 429, words: 'Too many wrong tokens. Wait a minute, then try again.' },
 };

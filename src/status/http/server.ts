@@ -10,7 +10,7 @@ export type StatusRoutes = (server: FastifyInstance, access: Access) => void;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Answers also those who are not authorised; the route itself minds what it tells them. */
+    /** Returns also those who are not authorised; the route itself minds what it tells them. */
     open?: boolean;
   }
 }
@@ -32,7 +32,7 @@ export interface StatusServer {
 }
 
 const REQUEST_WITHIN_MS = 10_000;
-const MOST_CONNECTIONS = 200;
+const MAX_CONNECTIONS = 200;
 
 /** On every answer. */
 const HEADERS = {
@@ -56,7 +56,7 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
     forceCloseConnections: true,
     return503OnClosing: false,
   });
-  limitConnections(server, MOST_CONNECTIONS);
+  limitConnections(server, MAX_CONNECTIONS);
   // Other sites may send text/plain without asking the browser first.
   server.removeContentTypeParser('text/plain');
   const access = new Access(token);

@@ -1,7 +1,7 @@
 // What is on its way to Nexudus, what was refused and why, and a button to try again.
 import { agoWords, byId, countWords, element, setText, timeWords } from './words.js';
 
-const MOST_SHOWN = 20;
+const MAX_SHOWN = 20;
 const STATES = { waiting: 'Waiting', delayed: 'Put back', active: 'Being sent', failed: 'Refused' };
 
 let drawn = '';
@@ -12,7 +12,7 @@ byId('retry-all').addEventListener('click', ({ currentTarget }) => retry(null, c
 /** Null: the outbox does not answer. */
 export function showOutbox(outbox) {
   setText(byId('outbox-words'), problem ?? sentence(outbox));
-  const entries = outbox?.entries.slice(0, MOST_SHOWN) ?? [];
+  const entries = outbox?.entries.slice(0, MAX_SHOWN) ?? [];
   byId('retry-all').hidden = (outbox?.counts.failed ?? 0) < 2;
   // Drawn anew only when it is another list: a button that is about to be pressed must stay where it is.
   const now = JSON.stringify([entries, outbox?.paused]);

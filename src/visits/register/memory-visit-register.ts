@@ -1,7 +1,7 @@
 // The visit register of one process: for replays, trials and tests. Does what sight.lua and settle.lua do.
 import type { MacAddress } from '../../addresses/mac-address.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
-import { MOST_VISITS } from './visit-register.js';
+import { MAX_VISITS } from './visit-register.js';
 
 interface KeptVisit {
   readonly startMs: number;
@@ -47,7 +47,7 @@ export class MemoryVisitRegister implements VisitRegister {
     const isLatest = this.touches(latest, firstMs, lastMs);
     let visit = latest;
     // An early visit that was found late lies before the latest ones, one too many: it is only dropped by `join`.
-    if (isLatest && !this.touches(earlier.at(-1), firstMs, lastMs) && earlier.length < MOST_VISITS) {
+    if (isLatest && !this.touches(earlier.at(-1), firstMs, lastMs) && earlier.length < MAX_VISITS) {
       // Nearly always the latest visit just goes on.
       visit.fromMs = Math.min(firstMs, visit.fromMs);
       visit.toMs = Math.max(lastMs, visit.toMs);
@@ -96,7 +96,7 @@ export class MemoryVisitRegister implements VisitRegister {
     const before = others.filter(({ fromMs }) => fromMs <= lastMs);
     const kept = before.concat(visit, others.slice(before.length));
     const latest = kept.pop() ?? visit;
-    const least = kept.length + 1 - MOST_VISITS;
+    const least = kept.length + 1 - MAX_VISITS;
     device.latest = latest;
     device.earlier = least <= 0 ? kept : kept.filter((other, index) => index >= least || other === visit);
     return visit;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
 import { ownFile } from '../../own-files.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
-import { MOST_VISITS } from './visit-register.js';
+import { MAX_VISITS } from './visit-register.js';
 
 const CODES: Record<Settlement, string> = { reported: 'r', spaced: 's', recognised: 'k', ignored: 'i', labelled: 'l' };
 const SETTLEMENTS = new Map<string, Settlement>(
@@ -47,7 +47,7 @@ export class RedisVisitRegister implements VisitRegister {
 
   async registerSightings(mac: MacAddress, firstMs: number, lastMs: number): Promise<RegisteredVisit> {
     const { gapMs, retentionMs } = this.options;
-    const answer = await this.commands.nwmSight(this.key(mac), firstMs, lastMs, gapMs, retentionMs, MOST_VISITS);
+    const answer = await this.commands.nwmSight(this.key(mac), firstMs, lastMs, gapMs, retentionMs, MAX_VISITS);
     const [start, code, reported] = SIGHT_ANSWER.parse(answer);
     return {
       startMs: Number(start),

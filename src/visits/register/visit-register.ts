@@ -9,7 +9,7 @@ import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
 export type Settlement = 'reported' | 'spaced' | 'recognised' | 'ignored' | 'labelled';
 
 /** A device keeps this many visits: more than one only so that sightings that arrive late find theirs. */
-export const MOST_VISITS = 6;
+export const MAX_VISITS = 6;
 
 /** What the register knows of a visit after a sighting went in. */
 export interface RegisteredVisit {

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MemoryVisitRegister } from '../../../src/visits/register/memory-visit-register.js';
 import { RedisVisitRegister } from '../../../src/visits/register/redis-visit-register.js';
-import { MOST_VISITS, type VisitRegister, visitId } from '../../../src/visits/register/visit-register.js';
+import { MAX_VISITS, type VisitRegister, visitId } from '../../../src/visits/register/visit-register.js';
 import { type RedisServer, startRedis } from '../../redis-server.js';
 
 const GAP = 900_000;
@@ -90,7 +90,7 @@ describe.each<[string, () => VisitRegister]>([
       settlement: 'reported',
       lastReportedMs: minutes(0),
     });
-    for (let visit = 1; visit <= MOST_VISITS + 2; visit++) {
+    for (let visit = 1; visit <= MAX_VISITS + 2; visit++) {
       const answer = await register.registerSightings(MAC, minutes(visit * 60), minutes(visit * 60));
       expect(answer).toMatchObject({ settlement: null, lastReportedMs: minutes(0) });
       await register.settleVisit(MAC, minutes(visit * 60), 'spaced');
@@ -122,10 +122,10 @@ describe.each<[string, () => VisitRegister]>([
 
   test('an early visit that was found late and is one too many is gone with the next sighting', async () => {
     const register = make();
-    for (let visit = 1; visit <= MOST_VISITS; visit++)
+    for (let visit = 1; visit <= MAX_VISITS; visit++)
       await register.registerSightings(MAC, minutes(visit * 16), minutes(visit * 16));
     await register.registerSightings(MAC, minutes(0), minutes(0));
-    await register.registerSightings(MAC, minutes(MOST_VISITS * 16), minutes(MOST_VISITS * 16));
+    await register.registerSightings(MAC, minutes(MAX_VISITS * 16), minutes(MAX_VISITS * 16));
     expect((await register.registerSightings(MAC, minutes(0), minutes(1))).startMs).toBe(minutes(16));
   });
 

@@ -1,14 +1,15 @@
 // What devices send to everybody keeps their visits open: on a real network, captured as the monitor captures it.
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import type { InterfaceState } from '../../src/capture/interface-watch.js';
 import { captureKeepAlives } from '../../src/capture/live-keep-alives.js';
 import { pcapBytes } from '../capture/pcap-bytes.js';
 import { ascii, ethernet, IPV4, ipv4, udp } from '../decode/frames.js';
 import type { RunningProcess } from '../run-process.js';
 import { until } from '../until.js';
-import { type Client, Lan, type Sensor } from './lan.js';
+import { sharedLanTest as test } from './fixture.js';
+import type { Client, Lan, Sensor } from './lan.js';
 
 const GAP_MS = 2_500;
 const reading = join(import.meta.dirname, 'keep-alive-reader.mjs');
@@ -19,18 +20,13 @@ let sensor: Sensor;
 let reader: RunningProcess;
 const senders: RunningProcess[] = [];
 
-beforeAll(async () => {
-  lan = await Lan.create();
-});
-beforeEach(async () => {
+test.beforeEach(async ({ lan: shared }) => {
+  lan = shared;
   sensor = await lan.sensor();
   reader = await listen('eth0');
 });
-afterEach(async () => {
+test.afterEach(async () => {
   for (const process of [...senders.splice(0), reader]) await process.stop();
-});
-afterAll(async () => {
-  await lan?.close();
 });
 
 async function listen(names: string, ...more: string[]): Promise<RunningProcess> {
@@ -211,7 +207,7 @@ test('keep-alives end a silence: the port lives', async () => {
   await reader.waitForLine(/^heard eth0/);
   const after = reader.lines.length;
   await keepAlivesArrive();
-  expect((await state()).isSilent).toBe(false);
+  await until('the silence is over', async () => !(await state()).isSilent);
   await sender.stop();
   await reader.waitForLine(/^silent eth0/, { after });
 });
@@ -251,37 +247,38 @@ function chatterFile(): string {
   return file;
 }
 
-const flooding = ['-q', '-i', 'eth0', '--preload-pcap', '--topspeed', '--loop', '500'];
+/** Until it is stopped. */
+const flooding = ['-q', '-i', 'eth0', '--preload-pcap', '--topspeed', '--loop', '0'];
 
 test('in a flood of keep-alives sightings go on, timers have their turn, and what is lost is counted apart', async () => {
   const attacker = await lan.client();
   const present = await joined('3c:22:fb:00:0d:09');
   const flood = attacker.start('tcpreplay', [...flooding, chatterFile()]);
   const began = (await state()).keepAlives;
-  await until('a hundred thousand came', async () => (await state()).keepAlives > began + 100_000, 60_000);
+  await until('a hundred thousand came', async () => (await state()).keepAlives > began + 100_000);
   // Twenty announcements, each seen although the flood goes on.
   const before = (await state()).frames;
   for (let times = 1; times <= 20; times++) {
     await present.announce();
     await until('the announcement is seen', async () => (await state()).frames >= before + times);
   }
-  const isFlooded = flood.isRunning;
+  expect(flood.isRunning).toBe(true);
   await flood.stop();
   const { droppedByKernel, brokenOff, droppedKeepAlives, brokenOffKeepAlives, keepAlives } = await state();
   process.stdout.write(
-    `  flood ${isFlooded ? 'all the time' : 'over too soon'}: ${keepAlives} keep-alives taken, ${droppedKeepAlives} dropped by the kernel, ` +
+    `  flood: ${keepAlives} keep-alives taken, ${droppedKeepAlives} dropped by the kernel, ` +
       `broken off ${brokenOffKeepAlives} times; of sightings ${droppedByKernel} and ${brokenOff}\n`,
   );
   expect([droppedByKernel, brokenOff]).toEqual([0, 0]);
   expect(reader.lines).not.toContain('loss eth0');
-}, 90_000);
+});
 
 test('keep-alives that come faster than they can be dealt with never keep timers and signals from their turn', async () => {
   const attacker = await lan.client();
   const slow = sensor.start('node', [join(import.meta.dirname, 'slow-reader.mjs'), 'keep-alives']);
   await slow.waitForLine(/listening/);
   const flood = attacker.start('tcpreplay', [...flooding, chatterFile()]);
-  await slow.waitForLine(/alive, broken off [5-9] times, 0 not freed/);
+  await slow.waitForLine(/alive, broken off ([5-9]|\d\d+) times, 0 not freed/);
   slow.kill('SIGTERM');
   expect(await slow.exit()).toEqual({ code: 0, signal: null });
   expect(flood.isRunning).toBe(true);

@@ -71,13 +71,11 @@ const holdPosts = () =>
 async function posted(trial: TrialSensor): Promise<string[]> {
   trial.show({ mac: '3c:22:fb:00:00:99' });
   const isLast = () => sandbox.failedCheckins.some(({ MacAddresses }) => MacAddresses?.endsWith(':99'));
-  await until('the last device is reported', isLast, 30_000);
+  await until('the last device is reported', isLast);
   return sandbox.failedCheckins.map(({ MacAddresses }) => String(MacAddresses)).filter((mac) => !mac.endsWith(':99'));
 }
 
-test('the command labels a device: both sensors follow, its waiting report is withdrawn; undone, it is reported once', {
-  timeout: 60_000,
-}, async () => {
+test('the command labels a device: both sensors follow, its waiting report is withdrawn; undone, it is reported once', async () => {
   const env = { REDIS_URL: server.url, NEXUDUS_BUSINESS_ID: '77' };
   const both = [await sensor(), await sensor()];
   holdPosts();
@@ -111,9 +109,7 @@ test('the command labels a device: both sensors follow, its waiting report is wi
   for (const trial of both) expect(await posted(trial)).toEqual([PHONE.mac.toUpperCase()]);
 });
 
-test('a labelled device is not reported by either sensor, nor after a restart; without the label the open visit is, once', {
-  timeout: 60_000,
-}, async () => {
+test('a labelled device is not reported by either sensor, nor after a restart; without the label the open visit is, once', async () => {
   await labels.put(PHONE_MAC, EQUIPMENT);
   const [first, second] = [await sensor(), await sensor()];
   for (const trial of [first, second]) {
@@ -135,9 +131,7 @@ test('a labelled device is not reported by either sensor, nor after a restart; w
   expect(await posted(second)).toEqual([PHONE.mac.toUpperCase()]);
 });
 
-test('a label that is removed while no sensor runs: the report that was withdrawn comes with the next sighting', {
-  timeout: 60_000,
-}, async () => {
+test('a label that is removed while no sensor runs: the report that was withdrawn comes with the next sighting', async () => {
   const first = await sensor();
   holdPosts();
   first.show(PHONE);
@@ -154,9 +148,7 @@ test('a label that is removed while no sensor runs: the report that was withdraw
   expect(await posted(second)).toEqual([PHONE.mac.toUpperCase()]);
 });
 
-test('a report that was withdrawn does not keep the next visit from being reported (REPORT_AGAIN_AFTER)', {
-  timeout: 60_000,
-}, async () => {
+test('a report that was withdrawn does not keep the next visit from being reported (REPORT_AGAIN_AFTER)', async () => {
   const trial = await sensor({ REPORT_AGAIN_AFTER: '12h', VISIT_GAP: '2s' });
   holdPosts();
   trial.show(PHONE);
@@ -172,9 +164,7 @@ test('a report that was withdrawn does not keep the next visit from being report
   expect(await posted(trial)).toEqual([PHONE.mac.toUpperCase()]);
 });
 
-test('a label that no sensor has heard of yet is asked for just before the post, also for another location', {
-  timeout: 60_000,
-}, async () => {
+test('a label that no sensor has heard of yet is asked for just before the post, also for another location', async () => {
   const trial = await sensor();
   const outbox = new RedisOutbox(redis, { retentionMs: 24 * 60 * MINUTE });
   closing.push(() => outbox.close());
@@ -207,9 +197,7 @@ test('a label that no sensor has heard of yet is asked for just before the post,
   expect(await posted(trial)).toHaveLength(1);
 });
 
-test('labelling back and forth while the report waits ends in one report, and what was posted stays', {
-  timeout: 60_000,
-}, async () => {
+test('labelling back and forth while the report waits ends in one report, and what was posted stays', async () => {
   const both = [await sensor(), await sensor()];
   for (const trial of both) trial.show(PHONE);
   for (let round = 0; round < 10; round++) {

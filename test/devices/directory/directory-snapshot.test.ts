@@ -16,7 +16,7 @@ let snapshot: DirectorySnapshot;
 beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.url);
-  snapshot = new DirectorySnapshot(redis, 77, 60_000);
+  snapshot = new DirectorySnapshot(redis, 77, 86_400_000);
 });
 afterAll(async () => {
   await redis.quit();
@@ -78,7 +78,7 @@ test('an update of a snapshot that is gone writes nothing and says so', async ()
 test('of two sensors that write at once each writes a whole directory', async () => {
   const other = redis.duplicate();
   try {
-    const theirs = new DirectorySnapshot(other, 77, 60_000);
+    const theirs = new DirectorySnapshot(other, 77, 86_400_000);
     await Promise.all([snapshot, theirs].map((each) => each.replace(users(5_000), NO_READS, READ_AT)));
   } finally {
     other.disconnect();

@@ -9,12 +9,17 @@ import { VisitTracker } from '../../dist/src/visits/visit-tracker.js';
 const [, , names, gapMs, mode] = process.argv;
 const say = (...words) => process.stdout.write(`${words.join(' ')}\n`);
 const [sighting, announcement] = [new Sighting(), new Announcement()];
+const begun = new WeakSet();
 let refused = 0;
 
 const tracker = new VisitTracker(
   { gapMs: Number(gapMs), settleMs: 0 },
   {
-    onActive: ({ mac, sightings }) => sightings === 1 && say('begun', formatMac(mac)),
+    onActive: (visit) => {
+      if (begun.has(visit)) return;
+      begun.add(visit);
+      say('begun', formatMac(visit.mac));
+    },
     onEnded: ({ mac, lastMs, lastSightingMs, keepAlives }) =>
       say('ended', formatMac(mac), 'prolonged by', lastMs - lastSightingMs, 'keep-alives', keepAlives),
   },

@@ -11,7 +11,8 @@ import { until } from '../until.js';
 import { sharedLanTest as test } from './fixture.js';
 import type { Client, Lan, Sensor } from './lan.js';
 
-const GAP_MS = 2_500;
+/** Longer than a process on a busy machine has to wait for its turn. */
+const GAP_MS = 5_000;
 const reading = join(import.meta.dirname, 'keep-alive-reader.mjs');
 const sending = join(import.meta.dirname, 'mdns-sender.mjs');
 
@@ -79,13 +80,22 @@ async function joined(mac: string): Promise<Client> {
   return client;
 }
 
+/** A device that sends multicast DNS already when it joins with one ARP announcement: no gap can be before it. */
+async function joinedWhileChattering(mac: string, ip: string, vlan?: number): Promise<[Client, RunningProcess]> {
+  const client = await lan.client({ mac, ...(vlan === undefined ? {} : { vlan }) });
+  await client.useAddress(ip);
+  const sender = await chatter(client);
+  await client.announce();
+  await reader.waitForLine(new RegExp(`^begun ${mac}`));
+  return [client, sender];
+}
+
 test('a device that sends only multicast DNS stays in its visit past the gap; when it leaves the visit ends', async () => {
   const [stays, silent] = ['3c:22:fb:00:0d:01', '3c:22:fb:00:0d:02'];
-  const client = await joined(stays);
-  const sender = await chatter(client);
+  const [client, sender] = await joinedWhileChattering(stays, '10.77.0.31');
   await joined(silent);
   await reader.waitForLine(new RegExp(`^ended ${silent} prolonged by 0 keep-alives 0`));
-  await until('the visit is three gaps longer than its sightings', async () => (await prolonged(stays)) > 3 * GAP_MS);
+  await until('the visit is a gap longer than its sightings', async () => (await prolonged(stays)) > GAP_MS);
   expect(reader.lines).not.toContainEqual(expect.stringMatching(`^ended ${stays}`));
   await sender.stop();
   await client.disconnect();
@@ -109,10 +119,7 @@ test('a device that never joined is never a visit, however much multicast it sen
 
 test('a device in a VLAN is heard through the tag', async () => {
   const mac = '3c:22:fb:00:0d:04';
-  const client = await lan.client({ mac, vlan: 30 });
-  await client.lease();
-  await reader.waitForLine(new RegExp(`^begun ${mac}`));
-  await chatter(client);
+  await joinedWhileChattering(mac, '10.77.1.32', 30);
   await until('the visit is longer than the gap', async () => (await prolonged(mac)) > GAP_MS);
 });
 
@@ -120,7 +127,7 @@ test('all interfaces together are listened on as one', async () => {
   await reader.stop();
   reader = await listen('any');
   const mac = '3c:22:fb:00:0d:05';
-  await chatter(await joined(mac));
+  await joinedWhileChattering(mac, '10.77.0.35');
   await until('the visit is longer than the gap', async () => (await prolonged(mac)) > GAP_MS);
 });
 

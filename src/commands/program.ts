@@ -1,146 +1,42 @@
 // The commands and their options, for commander; and what an error becomes on the way out: one clear message and an exit code.
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
+import { Command, CommanderError, Option } from 'commander';
+import type { MacAddress } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { loadDotEnv } from '../config/dot-env.js';
 import type { DecisionKind } from '../devices/decision.js';
-import { LABEL_KINDS, LABEL_NAME_RULE, type LabelKind, labelName } from '../devices/labels.js';
+import { LABEL_KINDS, type LabelKind } from '../devices/labels.js';
+import { collectRules, deviceMacOf, labelNameOf, macOf, timeOf } from './arguments.js';
 import type { LabelRequest } from './label.js';
 
 /** Exit codes: 0 done, 1 something failed, 2 wrong usage or configuration. */
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
-/** Runs what the arguments ask for. Returns the exit code; prints every error itself. */
+/** Takes the exit code of the command that ran. */
+type ExitWith = (code: number) => void;
+
+/** Runs the command that the arguments name. Returns the exit code; prints every error itself. */
 export async function run(argv: readonly string[], version: string): Promise<number> {
   let exitCode = 0;
+  const exitWith = (code: number) => {
+    exitCode = code;
+  };
   const program = new Command('wifi-monitor')
     .description('Reports every visit of an unregistered device in a coworking space to Nexudus')
     .version(version, '-V, --version', 'print the version')
     .exitOverride()
     .showHelpAfterError('(wifi-monitor --help lists commands and options)')
     .addHelpText('after', '\nSettings come from the environment or a file .env; the README lists them all.');
-
-  program
-    .command('monitor')
-    .description('listen on the network and report, until SIGTERM or SIGINT')
-    .action(async () => {
-      exitCode = await (await import('./monitor.js')).monitor(version);
-    });
-
-  program
-    .command('interfaces')
-    .description('list the network interfaces, and which one to listen on')
-    .option('--json', 'print one JSON object a line', false)
-    .action(async (options: { json: boolean }) => {
-      exitCode = (await import('./interfaces.js')).interfaces(options);
-    });
-
-  program
-    .command('health')
-    .description('ask the running monitor how it does; fails when only a restart could help')
-    .action(async () => {
-      exitCode = await (await import('./health.js')).health();
-    });
-
-  program
-    .command('replay')
-    .description('run capture files (pcap, pcapng) through the same pipeline')
-    .argument('<file...>', 'capture files, or patterns such as "day-*.pcap"; they are read in the order of time')
-    .option('--json', 'print one JSON object a line: each visit, then a summary', false)
-    .option('--post', 'really post the failed check-ins to Nexudus (nothing leaves the machine otherwise)', false)
-    .option('--known <file>', 'CSV file (mac,name) of known devices')
-    .option(
-      '--ignore <rule>',
-      'ignore devices: a MAC or its beginning, a vendor or a host name; may be repeated',
-      collect,
-      [],
-    )
-    .addOption(
-      new Option('--only <decision>', 'show only these visits').choices(['unrecognised', 'recognised', 'ignored']),
-    )
-    .option('--since <time>', 'leave out frames before: 2026-03-02T09:00Z', timeOf)
-    .option('--until <time>', 'leave out frames from then on', timeOf)
-    .addOption(new Option('--explain <mac>', 'tell the story of one device').argParser(macOf).conflicts('json'))
-    .addHelpText('after', REPLAY_EXAMPLES)
-    .action(async (files: string[], options: ReplayFlags) => {
-      const { replay } = await import('./replay/replay.js');
-      const { json, post, known, ignore, only, since, until, explain } = options;
-      if (since !== undefined && until !== undefined && since >= until) {
-        throw new ConfigError(['--since: must be before --until']);
-      }
-      const window = { sinceMs: since ?? Number.NEGATIVE_INFINITY, untilMs: until ?? Number.POSITIVE_INFINITY };
-      exitCode = await replay(files, { json, post, known, ignore, only, window, explain });
-    });
-
-  program
-    .command('devices')
-    .description('list the devices that are known')
-    .option('--json', 'print one JSON object a line', false)
-    .action(async (options: { json: boolean }) => {
-      exitCode = await (await import('./devices.js')).devices(options);
-    });
-
-  const outbox = program
-    .command('outbox')
-    .description('list what waits for Nexudus and what it refused, or act on it')
-    .hook('preSubcommand', refuseUnknownSubcommand);
-  outbox
-    .command('list', { isDefault: true })
-    .description('list the entries that are not delivered (the default)')
-    .option('--json', 'print one JSON object a line', false)
-    .action(async (options: { json: boolean }) => {
-      exitCode = await (await import('./outbox.js')).outboxList(options);
-    });
-  outbox
-    .command('retry')
-    .description('send a refused entry once more')
-    .argument('[id]', 'ID of the entry')
-    .option('--all', 'every refused entry', false)
-    .action(async (id: string | undefined, options: { all: boolean }) => {
-      exitCode = await (await import('./outbox.js')).outboxRetry(id, options);
-    });
-  outbox
-    .command('drop')
-    .description('take an entry out for good')
-    .argument('<id>', 'ID of the entry')
-    .action(async (id: string) => {
-      exitCode = await (await import('./outbox.js')).outboxDrop(id);
-    });
-
-  program
-    .command('forget')
-    .description('remove a device everywhere it is kept outside Nexudus')
-    .argument('<mac>', 'its MAC address', macOf)
-    .option('--labels', 'also remove its label', false)
-    .action(async (mac: MacAddress, options: { labels: boolean }) => {
-      exitCode = await (await import('./forget.js')).forget(mac, options);
-    });
-
-  program
-    .command('label')
-    .description('say once and for all what a device is, so that it is not reported; without a MAC: list the labels')
-    .argument('[mac]', 'MAC address of the device', deviceMacOf)
-    .addOption(
-      new Option('--as <kind>', "equipment: never report it; known: it is somebody's")
-        .choices(LABEL_KINDS)
-        .conflicts('remove'),
-    )
-    .addOption(new Option('--name <text>', 'whose it is, or what it is').argParser(labelNameOf).conflicts('remove'))
-    .option('--remove', 'remove the label', false)
-    .option('--json', 'print one JSON object a line', false)
-    .action(async (mac: MacAddress | undefined, options: LabelFlags) => {
-      const label = await import('./label.js');
-      exitCode = await label.label(labelRequest(mac, options), options);
-    });
-
-  program
-    .command('doctor')
-    .description('try everything the monitor needs, and say what to do about what is wrong')
-    .action(async () => {
-      exitCode = await (await import('./doctor.js')).doctor();
-    });
-
+  // In the order in which the help lists them.
+  addMonitor(program, exitWith, version);
+  addInterfaces(program, exitWith);
+  addHealth(program, exitWith);
+  addReplay(program, exitWith);
+  addDevices(program, exitWith);
+  addOutbox(program, exitWith);
+  addForget(program, exitWith);
+  addLabel(program, exitWith);
+  addDoctor(program, exitWith);
   try {
     loadDotEnv();
     await program.parseAsync(argv);
@@ -148,6 +44,34 @@ export async function run(argv: readonly string[], version: string): Promise<num
   } catch (error) {
     return codeFor(error);
   }
+}
+
+function addMonitor(program: Command, exitWith: ExitWith, version: string): void {
+  program
+    .command('monitor')
+    .description('listen on the network and report, until SIGTERM or SIGINT')
+    .action(async () => {
+      exitWith(await (await import('./monitor.js')).monitor(version));
+    });
+}
+
+function addInterfaces(program: Command, exitWith: ExitWith): void {
+  program
+    .command('interfaces')
+    .description('list the network interfaces, and which one to listen on')
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: { json: boolean }) => {
+      exitWith((await import('./interfaces.js')).interfaces(options));
+    });
+}
+
+function addHealth(program: Command, exitWith: ExitWith): void {
+  program
+    .command('health')
+    .description('ask the running monitor how it does; fails when only a restart could help')
+    .action(async () => {
+      exitWith(await (await import('./health.js')).health());
+    });
 }
 
 const REPLAY_EXAMPLES = `
@@ -168,20 +92,78 @@ interface ReplayFlags {
   readonly explain?: MacAddress;
 }
 
-/** ISO 8601, UTC where no zone is named. */
-function timeOf(text: string): number {
-  const [, year, month, day, rest = ''] = /^(\d{4})-(\d\d)-(\d\d)(?:T(.+))?$/i.exec(text) ?? [];
-  const hasZone = rest === '' || /(Z|[+-]\d\d:?\d\d)$/i.test(rest);
-  const time = Date.parse(hasZone ? text : `${text}Z`);
-  // JavaScript takes 30 February for 2 March.
-  const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  if (year === undefined || !isDay || Number.isNaN(time)) {
-    throw new InvalidArgumentError('Write a time such as 2026-03-02T09:00Z.');
-  }
-  return time;
+function addReplay(program: Command, exitWith: ExitWith): void {
+  program
+    .command('replay')
+    .description('run capture files (pcap, pcapng) through the same pipeline')
+    .argument('<file...>', 'capture files, or patterns such as "day-*.pcap"; they are read in the order of time')
+    .option('--json', 'print one JSON object a line: each visit, then a summary', false)
+    .option('--post', 'really post the failed check-ins to Nexudus (nothing leaves the machine otherwise)', false)
+    .option('--known <file>', 'CSV file (mac,name) of known devices')
+    .option(
+      '--ignore <rule>',
+      'ignore devices: a MAC or its beginning, a vendor or a host name; may be repeated',
+      collectRules,
+      [],
+    )
+    .addOption(
+      new Option('--only <decision>', 'show only these visits').choices(['unrecognised', 'recognised', 'ignored']),
+    )
+    .option('--since <time>', 'leave out frames before: 2026-03-02T09:00Z', timeOf)
+    .option('--until <time>', 'leave out frames from then on', timeOf)
+    .addOption(new Option('--explain <mac>', 'tell the story of one device').argParser(macOf).conflicts('json'))
+    .addHelpText('after', REPLAY_EXAMPLES)
+    .action(async (files: string[], options: ReplayFlags) => {
+      const { replay } = await import('./replay/replay.js');
+      const { json, post, known, ignore, only, since, until, explain } = options;
+      if (since !== undefined && until !== undefined && since >= until) {
+        throw new ConfigError(['--since: must be before --until']);
+      }
+      const window = { sinceMs: since ?? Number.NEGATIVE_INFINITY, untilMs: until ?? Number.POSITIVE_INFINITY };
+      exitWith(await replay(files, { json, post, known, ignore, only, window, explain }));
+    });
 }
 
-/** Commander would hand a word that is no subcommand to the default one, which would complain of too many arguments. */
+function addDevices(program: Command, exitWith: ExitWith): void {
+  program
+    .command('devices')
+    .description('list the devices that are known')
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: { json: boolean }) => {
+      exitWith(await (await import('./devices.js')).devices(options));
+    });
+}
+
+function addOutbox(program: Command, exitWith: ExitWith): void {
+  const outbox = program
+    .command('outbox')
+    .description('list what waits for Nexudus and what it refused, or act on it')
+    .hook('preSubcommand', refuseUnknownSubcommand);
+  outbox
+    .command('list', { isDefault: true })
+    .description('list the entries that are not delivered (the default)')
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: { json: boolean }) => {
+      exitWith(await (await import('./outbox.js')).outboxList(options));
+    });
+  outbox
+    .command('retry')
+    .description('send a refused entry once more')
+    .argument('[id]', 'ID of the entry')
+    .option('--all', 'every refused entry', false)
+    .action(async (id: string | undefined, options: { all: boolean }) => {
+      exitWith(await (await import('./outbox.js')).outboxRetry(id, options));
+    });
+  outbox
+    .command('drop')
+    .description('take an entry out for good')
+    .argument('<id>', 'ID of the entry')
+    .action(async (id: string) => {
+      exitWith(await (await import('./outbox.js')).outboxDrop(id));
+    });
+}
+
+/** Without this, commander passes an unknown word to the default subcommand, which complains of too many arguments. */
 function refuseUnknownSubcommand(command: Command): void {
   const names = command.commands.map((subcommand) => subcommand.name());
   const word = command.args.find((argument) => !argument.startsWith('-'));
@@ -189,17 +171,15 @@ function refuseUnknownSubcommand(command: Command): void {
   command.error(`error: unknown subcommand '${word}' of ${command.name()}: there are ${names.join(', ')}`);
 }
 
-function macOf(text: string): MacAddress {
-  const mac = parseMac(text);
-  if (mac === null) throw new InvalidArgumentError('Write a MAC address such as 3c:22:fb:00:00:01.');
-  return mac;
-}
-
-function deviceMacOf(text: string): MacAddress {
-  const mac = macOf(text);
-  if (!isDeviceMac(mac))
-    throw new InvalidArgumentError('This is no address of one device, but zero, broadcast or multicast.');
-  return mac;
+function addForget(program: Command, exitWith: ExitWith): void {
+  program
+    .command('forget')
+    .description('remove a device everywhere it is kept outside Nexudus')
+    .argument('<mac>', 'its MAC address', macOf)
+    .option('--labels', 'also remove its label', false)
+    .action(async (mac: MacAddress, options: { labels: boolean }) => {
+      exitWith(await (await import('./forget.js')).forget(mac, options));
+    });
 }
 
 interface LabelFlags {
@@ -220,20 +200,32 @@ function labelRequest(mac: MacAddress | undefined, { as: kind, name, remove }: L
   return { kind: 'set', mac, as: kind, name: name ?? null };
 }
 
-function labelNameOf(text: string): string {
-  const name = labelName(text);
-  if (name === null) throw new InvalidArgumentError(`${LABEL_NAME_RULE[0]?.toUpperCase()}${LABEL_NAME_RULE.slice(1)}.`);
-  return name;
+function addLabel(program: Command, exitWith: ExitWith): void {
+  program
+    .command('label')
+    .description('say once and for all what a device is, so that it is not reported; without a MAC: list the labels')
+    .argument('[mac]', 'MAC address of the device', deviceMacOf)
+    .addOption(
+      new Option('--as <kind>', "equipment: never report it; known: it is somebody's")
+        .choices(LABEL_KINDS)
+        .conflicts('remove'),
+    )
+    .addOption(new Option('--name <text>', 'whose it is, or what it is').argParser(labelNameOf).conflicts('remove'))
+    .option('--remove', 'remove the label', false)
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (mac: MacAddress | undefined, options: LabelFlags) => {
+      const label = await import('./label.js');
+      exitWith(await label.label(labelRequest(mac, options), options));
+    });
 }
 
-function collect(value: string, earlier: string[]): string[] {
-  return [
-    ...earlier,
-    ...value
-      .split(',')
-      .map((rule) => rule.trim())
-      .filter((rule) => rule !== ''),
-  ];
+function addDoctor(program: Command, exitWith: ExitWith): void {
+  program
+    .command('doctor')
+    .description('try everything the monitor needs, and say what to do about what is wrong')
+    .action(async () => {
+      exitWith(await (await import('./doctor.js')).doctor());
+    });
 }
 
 function codeFor(error: unknown): number {

@@ -43,6 +43,7 @@ const watch = new InterfaceWatch([name], {
   silenceAlarmMs: 0,
   onChange() {},
   onSilence() {},
+  onKeepAliveFailure() {},
   onLoss() {},
 });
 

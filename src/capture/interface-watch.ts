@@ -59,6 +59,8 @@ interface Watched {
   counted: CaptureStats;
   countedKeepAlives: CaptureStats;
   heardKeepAlives: number;
+  /** Whether somebody was told that keep-alives cannot be captured, and not yet that they can again. */
+  isKeepAliveFailureTold: boolean;
   interfaceDrops: number;
 }
 
@@ -76,6 +78,8 @@ export interface InterfaceWatchOptions extends LiveCaptureOptions {
   readonly onChange: (status: Readonly<InterfaceState>, before: InterfaceState['state'] | null) => void;
   /** An interface fell silent (`isSilent`), or a frame ended the silence. */
   readonly onSilence: (status: Readonly<InterfaceState>) => void;
+  /** Keep-alives cannot be captured although frames can (`keepAliveFailure`), or can be again. Each is told once. */
+  readonly onKeepAliveFailure: (status: Readonly<InterfaceState>) => void;
   /** Frames (not keep-alives) were lost, or capturing was broken off, since the last look. */
   readonly onLoss: (status: Readonly<InterfaceState>) => void;
 }
@@ -120,6 +124,7 @@ export class InterfaceWatch implements WatchedSource {
       counted: NOTHING,
       countedKeepAlives: NOTHING,
       heardKeepAlives: 0,
+      isKeepAliveFailureTold: false,
       interfaceDrops: 0,
     }));
   }
@@ -222,6 +227,10 @@ export class InterfaceWatch implements WatchedSource {
       if (!(error instanceof CaptureError)) throw error;
       status.keepAliveFailure = error.message;
     }
+    const isFailing = status.keepAliveFailure !== null;
+    if (isFailing === one.isKeepAliveFailureTold) return;
+    one.isKeepAliveFailureTold = isFailing;
+    this.options.onKeepAliveFailure(status);
   }
 
   private close(one: Watched): void {

@@ -111,6 +111,7 @@ function watchInterfaces(
       sensorLog.onInterface(status, before);
     },
     onSilence: (status) => sensorLog.onSilence(status),
+    onKeepAliveFailure: (status) => sensorLog.onKeepAliveFailure(status),
     onLoss: (status) => sensorLog.onLoss(status),
   });
 }

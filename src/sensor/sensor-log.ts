@@ -200,6 +200,12 @@ export class SensorLog implements PipelineListener {
     } else this.capture.info(about, `${name}: frames arrive again`);
   }
 
+  onKeepAliveFailure({ name, keepAliveFailure: cause }: Readonly<InterfaceState>): void {
+    const about = { interface: name };
+    if (cause === null) this.capture.info(about, `${name}: keep-alives are heard again`);
+    else this.capture.warn({ ...about, cause }, `${name}: keep-alives cannot be heard, so visits may end too early`);
+  }
+
   onLoss({ name, droppedByKernel, droppedByInterface, brokenOff }: Readonly<InterfaceState>): void {
     if (!this.isNews(`loss on ${name}`)) return;
     this.capture.warn(

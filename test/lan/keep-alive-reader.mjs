@@ -30,6 +30,7 @@ const watch = new InterfaceWatch(names.split(','), {
   silenceAlarmMs: 1_500,
   onChange: ({ name, state }) => say('state', name, state),
   onSilence: ({ name, isSilent }) => say(isSilent ? 'silent' : 'heard', name),
+  onKeepAliveFailure: ({ name, keepAliveFailure }) => say('keep-alives', name, keepAliveFailure ?? 'again'),
   onLoss: ({ name }) => say('loss', name),
 });
 const onFrame = (frame, length, eventMs, linkType) => {

@@ -1,5 +1,5 @@
 // What devices send to everybody keeps their visits open: on a real network, captured as the monitor captures it.
-import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { InterfaceState } from '../../src/capture/interface-watch.js';
@@ -31,9 +31,13 @@ test.afterEach(async () => {
 });
 
 async function listen(names: string, ...more: string[]): Promise<RunningProcess> {
-  const process = sensor.start('node', [reading, names, `${GAP_MS}`, ...more]);
+  const process = watch(names, ...more);
   await process.waitForLine(/^now .*"state":"capturing"/);
   return process;
+}
+
+function watch(names: string, ...more: string[]): RunningProcess {
+  return sensor.start('node', [reading, names, `${GAP_MS}`, ...more]);
 }
 
 /** A device sends multicast DNS from now on. */
@@ -204,6 +208,38 @@ test('both captures are opened anew together, whatever happens to the interface'
   const before = (await state()).frames;
   await client.announce();
   await until('a sighting arrives', async () => (await state()).frames > before);
+});
+
+test('an interface of which keep-alives cannot be captured says so once, hears the rest, and is well again', async () => {
+  await reader.stop();
+  reader = watch('eth9');
+  await reader.waitForLine(/^now .*"state":"missing"/);
+  const limitFiles = (limit: number) => sensor.run('prlimit', ['--pid', `${reader.pid}`, `--nofile=${limit}:1024`]);
+  // The fewest open files with which the first capture can be opened leave too few for the second.
+  const openFiles = readdirSync(`/proc/${reader.pid}/fd`).length;
+  await limitFiles(openFiles);
+  await sensor.addInterface('eth9');
+  for (let limit = openFiles; (await state()).state !== 'capturing'; ) {
+    await limitFiles(++limit);
+    // Two looks of the watch.
+    const { length } = reader.lines;
+    await until('the watch has looked twice', () => reader.lines.length > length + 25);
+  }
+  expect((await state()).keepAliveFailure).toMatch(/^cannot capture on eth9: /);
+  const client = await lan.client({ mac: '3c:22:fb:00:0d:0a' });
+  await client.useAddress('10.77.0.36');
+  await chatter(client);
+  await client.announce();
+  await reader.waitForLine(/^begun 3c:22:fb:00:0d:0a/);
+  expect((await state()).keepAlives).toBe(0);
+  const told = () => reader.lines.filter((line) => line.startsWith('keep-alives eth9'));
+  expect(told()).toEqual([expect.stringMatching(/^keep-alives eth9 cannot capture on eth9: /)]);
+
+  await limitFiles(1024);
+  await reader.waitForLine(/^keep-alives eth9 again/);
+  expect((await state()).keepAliveFailure).toBeNull();
+  await keepAlivesArrive();
+  expect(told()).toHaveLength(2);
 });
 
 test('keep-alives end a silence: the port lives', async () => {

@@ -1,6 +1,7 @@
 // What the monitor says, and how often: no attacker fills the disk with its log.
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { InterfaceState } from '../../src/capture/interface-watch.js';
 import type { FrameCounts } from '../../src/pipeline/frame-counts.js';
 import { createLogger } from '../../src/sensor/log.js';
 import { SensorLog } from '../../src/sensor/sensor-log.js';
@@ -24,6 +25,24 @@ beforeEach(async () => {
 afterEach(() => {
   vi.useRealTimers();
 });
+
+const ETH0: InterfaceState = {
+  name: 'eth0',
+  state: 'capturing',
+  reason: null,
+  sinceMs: 0,
+  isSilent: false,
+  lastFrameMs: null,
+  frames: 0,
+  keepAlives: 0,
+  droppedByKernel: 0,
+  droppedByInterface: 0,
+  brokenOff: 0,
+  droppedKeepAlives: 0,
+  brokenOffKeepAlives: 0,
+  keepAliveFailure: null,
+  reopened: 0,
+};
 
 const counts = (malformed: number): FrameCounts => ({
   frames: malformed,
@@ -64,4 +83,14 @@ test('a line names the time once, so that it is the time of the line', () => {
   log.onOutcome(reportFor(1), { kind: 'posted', recordId: 5 });
   expect(lines[0]).toMatchObject({ mac: 'da:00:00:**:**:01', attempt: '2026-03-02T09:00:01Z', record: 5 });
   expect(Date.parse(String(lines[0]?.time))).toBeGreaterThan(Date.parse('2026-03-03'));
+});
+
+test('keep-alives that cannot be captured are told of with the cause, and when they are heard again', () => {
+  const interfaceWith = (keepAliveFailure: string | null) => ({ ...ETH0, keepAliveFailure });
+  log.onKeepAliveFailure(interfaceWith('cannot capture on eth0: out of memory'));
+  log.onKeepAliveFailure(interfaceWith(null));
+  expect(lines).toMatchObject([
+    { level: 'warn', cause: 'cannot capture on eth0: out of memory', msg: expect.stringMatching(/^eth0: .* cannot/) },
+    { level: 'info', msg: 'eth0: keep-alives are heard again' },
+  ]);
 });

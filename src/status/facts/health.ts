@@ -2,6 +2,7 @@
 //
 // degraded (and HTTP 503, so that any uptime monitor tells a person) means that somebody should look:
 //   - an interface does not capture (missing, down, no link, failed), or was silent for longer than SILENCE_ALARM
+//   - frames of an interface can be captured, but keep-alives cannot
 //   - Redis does not answer, or visits wait because they cannot be kept
 //   - the latest read or post was refused or not answered by Nexudus (being asked to slow down is no failure), or the directory was
 //     never read, or not for three refresh periods
@@ -125,11 +126,14 @@ function outboxHealth({ oldestAgeMs, ...counts }: NonNullable<HealthFacts['outbo
 }
 
 function* captureReasons({ interfaces, steadyMs }: HealthFacts): Generator<string> {
-  for (const { name, state, reason, isSilent, lastFrameMs, sinceMs } of interfaces) {
+  for (const { name, state, reason, isSilent, lastFrameMs, sinceMs, keepAliveFailure } of interfaces) {
     if (state !== 'capturing') yield `${name}: ${reason ?? state}`;
     else if (isSilent) {
       const minutes = Math.floor((steadyMs - Math.max(sinceMs, lastFrameMs ?? 0)) / 60_000);
       yield `${name}: no frame for ${minutes < 1 ? 'less than a minute' : `${minutes} min`} although the link is up (SILENCE_ALARM)`;
+    }
+    if (keepAliveFailure !== null) {
+      yield `${name}: keep-alives cannot be heard, so visits may end too early (${keepAliveFailure})`;
     }
   }
 }

@@ -73,6 +73,11 @@ const FAILED = { ...ETH0, state: 'failed', reason: 'cannot capture on eth0: out 
 test.each<[what: string, change: Partial<HealthFacts>, reason: RegExp]>([
   ['an interface that is missing', { interfaces: [ETH0, MISSING] }, /^eth1: there is no such interface/],
   ['silence', { interfaces: [{ ...ETH0, isSilent: true, lastFrameMs: null }] }, /^eth0: no frame for 1 min although/],
+  [
+    'keep-alives that cannot be captured',
+    { interfaces: [{ ...ETH0, keepAliveFailure: 'cannot capture on eth0: out of memory' }] },
+    /^eth0: keep-alives cannot be heard, so visits may end too early \(cannot capture on eth0: out of memory\)$/,
+  ],
   ['a Redis that is away', { redis: { isReachable: false } }, /^Redis does not answer$/],
   ['an outbox that does not answer', { outbox: null }, /^Redis does not answer$/],
   ['visits that cannot be kept', { visits: { ...WELL.visits, waiting: 3, failing: true } }, /^3 visits cannot be kept/],

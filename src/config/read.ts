@@ -1,14 +1,16 @@
 // Environment in, Config out: secrets may come from files, and every problem is named at once.
 import { readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import type { z } from 'zod';
 import type { MacAddress } from '../addresses/mac-address.js';
+import type { IgnoreRules } from '../devices/ignore-rules.js';
 import type { Login } from '../nexudus/token.js';
 import { type Config, ConfigError } from './config.js';
+import { findInconsistencies, type Needs } from './consistency.js';
 import { parseIgnoreRules } from './ignore-rules.js';
 import { readKnownDevicesFile } from './known-devices-file.js';
 import { ENVIRONMENT, SECRETS, VARIABLES } from './schema.js';
-import { formatDuration } from './values.js';
+
+type Environment = z.infer<typeof ENVIRONMENT>;
 
 function withSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
   const values: Record<string, string> = {};
@@ -39,11 +41,6 @@ export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
-/** What a command needs beyond proper values: `nexudus` is a login and a location. */
-export interface Needs {
-  readonly nexudus: boolean;
-}
-
 /**
  * Reads the settings from `environment`. Empty variables count as unset.
  * @throws ConfigError naming every problem at once; secrets' values are never part of a message.
@@ -52,16 +49,9 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
   const problems: string[] = [];
   const values = withSecretFiles(environment, problems);
   const parsed = ENVIRONMENT.safeParse(values);
-  for (const issue of parsed.error?.issues ?? []) {
-    const name = String(issue.path[0]);
-    const isSecret =
-      (SECRETS as readonly string[]).includes(name) || (name === 'NEXUDUS_URL' && values[name]?.includes('@'));
-    const given = isSecret ? '' : ` (is ${JSON.stringify(values[name])})`;
-    problems.push(`${name}: ${issue.message}${given}`);
-  }
-  // Rules across variables look at what is valid so far, so that every problem is named in one go.
-  const valid = <Name extends keyof typeof ENVIRONMENT.shape>(name: Name) =>
-    ENVIRONMENT.shape[name].safeParse(values[name]).data as z.infer<typeof ENVIRONMENT>[Name] | undefined;
+  problems.push(...(parsed.error?.issues ?? []).map((issue) => wrongValue(issue, values)));
+  const valid = <Name extends keyof Environment>(name: Name) =>
+    ENVIRONMENT.shape[name].safeParse(values[name]).data as Environment[Name] | undefined;
 
   const ignore = parseIgnoreRules({
     macs: valid('IGNORE_MACS') ?? [],
@@ -69,64 +59,28 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     hostnames: valid('IGNORE_HOSTNAMES') ?? [],
   });
   problems.push(...ignore.problems.map((problem) => `IGNORE_MACS: ${problem}`));
-
-  let knownDevices: ReadonlyMap<MacAddress, string> = new Map();
-  if (values.KNOWN_DEVICES_FILE !== undefined) {
-    const file = readKnownDevicesFile(values.KNOWN_DEVICES_FILE);
-    if (file.ok) knownDevices = file.devices;
-    else problems.push(...file.problems.map((problem) => `KNOWN_DEVICES_FILE: ${problem}`));
-  }
-
-  const hasName = values.NEXUDUS_USERNAME !== undefined;
-  const hasPassword = values.NEXUDUS_PASSWORD !== undefined;
-  if (hasName !== hasPassword) {
-    problems.push(
-      `${hasName ? 'NEXUDUS_PASSWORD' : 'NEXUDUS_USERNAME'}: must be set too, user name and password go together`,
-    );
-  }
-  if (values.NEXUDUS_ACCESS_TOKEN !== undefined && (hasName || hasPassword)) {
-    problems.push('NEXUDUS_ACCESS_TOKEN: set either this or NEXUDUS_USERNAME and NEXUDUS_PASSWORD, not both');
-  }
-  if (needs.nexudus && valid('DRY_RUN') !== true) {
-    if (!hasName && !hasPassword && values.NEXUDUS_ACCESS_TOKEN === undefined) {
-      problems.push(
-        'NEXUDUS_USERNAME: must be set, with NEXUDUS_PASSWORD (or set NEXUDUS_ACCESS_TOKEN, or DRY_RUN=true)',
-      );
-    }
-  }
-  if (needs.nexudus && values.NEXUDUS_BUSINESS_ID === undefined) {
-    problems.push('NEXUDUS_BUSINESS_ID: must be set: the number of the location in Nexudus');
-  }
-  const nexudusUrl = URL.parse(valid('NEXUDUS_URL') ?? '');
-  if (nexudusUrl?.protocol === 'http:' && !isLoopback(nexudusUrl.hostname) && valid('NEXUDUS_ALLOW_HTTP') === false) {
-    problems.push(
-      `NEXUDUS_URL: must be https:// unless it is on this machine: over http:// the password can be ` +
-        'read on the way (NEXUDUS_ALLOW_HTTP=true allows it, for trials)',
-    );
-  }
-  const [gap, settle, retention] = [valid('VISIT_GAP'), valid('SETTLE_TIME'), valid('RETENTION')];
-  if (gap !== undefined && settle !== undefined && settle >= gap) {
-    problems.push(`SETTLE_TIME: must be shorter than VISIT_GAP (${formatDuration(gap)})`);
-  }
-  // What is kept of a visit must outlast the silence that ends it, and its next forwarding.
-  if (gap !== undefined && settle !== undefined && retention !== undefined && retention < gap + settle + 60_000) {
-    const least = formatDuration(gap + settle + 60_000);
-    problems.push(`RETENTION: must be at least VISIT_GAP and SETTLE_TIME and a minute together (${least})`);
-  }
-  const again = valid('REPORT_AGAIN_AFTER');
-  // The default gives way to a RETENTION that somebody set.
-  if (values.REPORT_AGAIN_AFTER !== undefined && again !== undefined && retention !== undefined && retention < again) {
-    problems.push(
-      `RETENTION: must not be shorter than REPORT_AGAIN_AFTER (${formatDuration(again)}), which relies on it`,
-    );
-  }
-  const statusHost = valid('STATUS_HOST') ?? '';
-  if (!isLoopback(statusHost) && values.STATUS_TOKEN === undefined && valid('STATUS_PORT') !== 0) {
-    problems.push(`STATUS_TOKEN: must be set when STATUS_HOST (${statusHost}) is not loopback`);
-  }
+  const knownDevices = readKnownDevices(values.KNOWN_DEVICES_FILE, problems);
+  problems.push(...findInconsistencies({ values, valid }, needs));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
+  return configOf(parsed.data, ignore.rules, knownDevices);
+}
 
-  const env = parsed.data;
+function wrongValue({ path, message }: z.core.$ZodIssue, values: Readonly<Record<string, string>>): string {
+  const name = String(path[0]);
+  const isSecret =
+    (SECRETS as readonly string[]).includes(name) || (name === 'NEXUDUS_URL' && values[name]?.includes('@'));
+  return `${name}: ${message}${isSecret ? '' : ` (is ${JSON.stringify(values[name])})`}`;
+}
+
+function readKnownDevices(path: string | undefined, problems: string[]): ReadonlyMap<MacAddress, string> {
+  if (path === undefined) return new Map();
+  const file = readKnownDevicesFile(path);
+  if (file.ok) return file.devices;
+  problems.push(...file.problems.map((problem) => `KNOWN_DEVICES_FILE: ${problem}`));
+  return new Map();
+}
+
+function configOf(env: Environment, ignore: IgnoreRules, knownDevices: ReadonlyMap<MacAddress, string>): Config {
   return {
     nexudusUrl: env.NEXUDUS_URL.replace(/\/+$/, ''),
     login: loginOf(env),
@@ -144,7 +98,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
     settleTimeMs: env.SETTLE_TIME,
     directoryRefreshMs: env.DIRECTORY_REFRESH,
     knownDevices,
-    ignore: ignore.rules,
+    ignore,
     timeZone: env.SPACE_TIMEZONE ?? null,
     dryRun: env.DRY_RUN,
     reportAgainAfterMs: Math.min(env.REPORT_AGAIN_AFTER, env.RETENTION),
@@ -160,7 +114,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, needs: Needs): Config
   };
 }
 
-function loginOf(env: z.infer<typeof ENVIRONMENT>): Login | null {
+function loginOf(env: Environment): Login | null {
   if (env.NEXUDUS_ACCESS_TOKEN !== undefined) return { kind: 'token', accessToken: env.NEXUDUS_ACCESS_TOKEN };
   if (env.NEXUDUS_USERNAME === undefined || env.NEXUDUS_PASSWORD === undefined) return null;
   return {
@@ -169,9 +123,4 @@ function loginOf(env: z.infer<typeof ENVIRONMENT>): Login | null {
     password: env.NEXUDUS_PASSWORD,
     totpSecret: env.NEXUDUS_TOTP_SECRET ?? null,
   };
-}
-
-function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[|\]$/g, '');
-  return address === 'localhost' || address === '::1' || (isIPv4(address) && address.startsWith('127.'));
 }

@@ -2,10 +2,12 @@
 // any frame, so a role is believed only when several frames fit together, and is forgotten when it is not repeated.
 import { formatIpv4 } from '../addresses/ip-address.js';
 import type { MacAddress } from '../addresses/mac-address.js';
+import { vendorOf } from '../addresses/vendor.js';
 import type { Announcement } from '../decode/sighting.js';
 import { AddressHolders, HELD_FOR_MS } from './address-holders.js';
 import { type Announcer, Announcers, isLasting, type Service } from './announcers.js';
 import { DhcpRequests } from './dhcp-requests.js';
+import { type IgnoreRules, ignoredBecause, NO_IGNORE_RULES } from './ignore-rules.js';
 
 /** Addresses that are watched because they are said to be a router's. */
 const MAX_GATEWAYS = 64;
@@ -53,6 +55,8 @@ export interface EquipmentConflict {
 export interface EquipmentOptions {
   /** False: nothing is learned from the network (LEARN_EQUIPMENT). The default gateway is known all the same. Default true. */
   readonly learn?: boolean;
+  /** A second server or router that these rules name is the operator's own, and no conflict. Default: no rules. */
+  readonly ignore?: IgnoreRules;
   /** Once for each role that is learned. A role that was forgotten, and is learned again, is told again. */
   readonly onRole?: (learned: LearnedRole) => void;
   /** When a conflict begins. An attacker can make this happen with every frame: log it once in a while. */
@@ -164,13 +168,13 @@ export class Equipment {
     );
   }
 
-  /**
-   * What is contradictory on this network at `steadyMs`, one sentence each, for health. `isExpected` tells which devices the operator
-   * knows as equipment: a second server of his own is no conflict.
-   */
-  conflicts(steadyMs = performance.now(), isExpected: (mac: MacAddress) => boolean = () => false): string[] {
+  /** What is contradictory on this network at `steadyMs`, one sentence each, for health. */
+  conflicts(steadyMs = performance.now()): string[] {
+    const { ignore = NO_IGNORE_RULES } = this.options;
     const current = [...this.conflicting.values()].filter(
-      ({ mac, latestMs }) => steadyMs - latestMs <= CONFLICT_OVER_AFTER_MS && !isExpected(mac),
+      ({ mac, latestMs }) =>
+        steadyMs - latestMs <= CONFLICT_OVER_AFTER_MS &&
+        ignoredBecause(ignore, { mac, vendor: vendorOf(mac), hostname: null }) === null,
     );
     return [...new Set(current.map(conflictWords))];
   }

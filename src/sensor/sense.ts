@@ -45,6 +45,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
   const businessId = config.businessId ?? 0;
   const equipment = new Equipment(ownMacs(), {
     learn: config.learnEquipment,
+    ignore: config.ignore,
     onRole: (learned) => sensorLog.onRole(learned),
     onConflict: (conflict) => sensorLog.onConflict(conflict),
   });

@@ -1,9 +1,9 @@
 // What the status page may ask of a running sensor, and the facts for its health.
-
 import type { MacAddress } from '../../addresses/mac-address.js';
 import type { WatchedSource } from '../../capture/interface-watch.js';
 import type { Directory } from '../../devices/directory/directory.js';
 import type { DirectorySync } from '../../devices/directory/directory-sync.js';
+import type { Equipment } from '../../devices/equipment.js';
 import type { LabelStore } from '../../devices/label-store.js';
 import type { LabelKind, LabelView } from '../../devices/labels.js';
 import type { Outbox } from '../../outbox/outbox.js';
@@ -29,8 +29,7 @@ export interface SensorFacts {
   readonly arrivals: Arrivals;
   readonly reports: ReportStates;
   readonly directory: Directory;
-  /** See Equipment.conflicts; those that the ignore rules expect are left out. */
-  readonly equipmentConflicts: (steadyMs: number) => readonly string[];
+  readonly equipment: Pick<Equipment, 'conflicts'>;
   readonly labels: LabelView;
   readonly labelStore: LabelStore;
   /** Somebody labelled a device through the API; `kind` is null when the label was removed, `from` the address that asked. */
@@ -74,7 +73,7 @@ export async function factsAbout(sensor: SensorFacts): Promise<HealthFacts> {
       failing: pipeline.isFailing(),
       givenUp: pipeline.givenUp(),
     },
-    equipmentConflicts: sensor.equipmentConflicts(steadyMs),
+    equipmentConflicts: sensor.equipment.conflicts(steadyMs),
     flood: {
       isHoldingBack: guard.isHoldingBack(steadyMs),
       isOutboxFull: guard.isOutboxFull,

@@ -1,0 +1,74 @@
+// What the two halves of a sensor and its status share: the store, the directory, the labels, the listeners, the clock.
+import type { MacAddress } from '../addresses/mac-address.js';
+import type { Config } from '../config/config.js';
+import { Directory } from '../devices/directory/directory.js';
+import type { LabelStore } from '../devices/label-store.js';
+import { Labels } from '../devices/labels.js';
+import { Listeners, type PipelineListener } from '../pipeline/listeners.js';
+import { Arrivals } from '../status/facts/arrivals.js';
+import type { Metrics } from '../status/facts/metrics.js';
+import { ReportStates } from '../status/facts/report-state.js';
+import { SensorClock } from './clock.js';
+import type { Closing } from './closing.js';
+import type { Logger } from './log.js';
+import { SensorLog } from './sensor-log.js';
+import { openStore, type Store } from './store.js';
+
+/** If Nexudus has not sent the time after this long, visits are settled by the machine's own clock. */
+const TRUST_CLOCK_AFTER_MS = 120_000;
+
+export interface SensorParts {
+  readonly log: Logger;
+  readonly sensorLog: SensorLog;
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly labels: Labels;
+  readonly labelStore: LabelStore;
+  readonly listeners: Listeners;
+  readonly clock: SensorClock;
+  /** What the status page remembers. */
+  readonly arrivals: Arrivals;
+  readonly reports: ReportStates;
+  /** Null when the status server is turned off. */
+  readonly metrics: Metrics | null;
+}
+
+export interface PartsOptions {
+  readonly log: Logger;
+  readonly closing: Closing;
+  /** In addition to log, metrics and status page. */
+  readonly listeners: readonly PipelineListener[];
+  readonly trustClockAfterMs: number | undefined;
+  readonly onLabelsChanged: (macs: ReadonlySet<MacAddress>) => void;
+  /** See SensorClockEdges. */
+  readonly onClockTrusted: (shiftMs: number) => void;
+}
+
+export async function openParts(config: Config, options: PartsOptions): Promise<SensorParts> {
+  const { log, closing } = options;
+  const businessId = config.businessId ?? 0;
+  const sensorLog = new SensorLog(log, config.logMacs);
+  const store = await openStore(config, businessId, log, closing);
+  const directory = new Directory(config.knownDevices);
+  const metrics = config.statusPort === 0 ? null : new (await import('../status/facts/metrics.js')).Metrics();
+  const arrivals = new Arrivals(config.timeZone);
+  const reports = new ReportStates({ businessId, retentionMs: config.retentionMs, isDryRun: config.dryRun });
+  const remembering = metrics === null ? [] : [metrics, arrivals, reports];
+  const listeners = new Listeners(sensorLog, ...remembering, ...options.listeners);
+
+  const labels = new Labels();
+  const labelStore = await store.openLabels((all) => {
+    const changed = labels.replace(all);
+    if (changed.size > 0) sensorLog.onLabels(changed, labels);
+    options.onLabelsChanged(changed);
+  });
+
+  const clock = new SensorClock({
+    // A dry run keeps nothing and posts nothing, so a wrong clock does no harm.
+    trustAfterMs: config.dryRun ? 0 : (options.trustClockAfterMs ?? TRUST_CLOCK_AFTER_MS),
+    onTrusted: options.onClockTrusted,
+    log: log.child({ stage: 'clock' }),
+  });
+  closing.add(() => clock.close());
+  return { log, sensorLog, store, directory, labels, labelStore, listeners, clock, arrivals, reports, metrics };
+}

@@ -84,7 +84,7 @@ export class RunningProcess {
   }
 
   /** SIGTERM, and SIGKILL when that does not end it within `graceMs`. */
-  async stop(graceMs = 10_000): Promise<Exit> {
+  async stop(graceMs = PATIENCE_MS): Promise<Exit> {
     const last = setTimeout(() => this.kill('SIGKILL'), graceMs);
     this.kill('SIGTERM');
     const exit = await this.#exit;

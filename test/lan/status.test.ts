@@ -9,6 +9,7 @@ import type { Sensor } from './lan.js';
 const FIRST = '3c:22:fb:00:0a:00';
 const LAPTOP = '3c:22:fb:00:0a:01';
 const TOKEN = 'a-token-of-this-test';
+const SILENCE = /^eth0: no frame for .* although the link is up \(SILENCE_ALARM\)$/;
 
 const test = sharedLanTest.extend('monitor', { scope: 'file' }, ({ deployment }) =>
   deployment.monitor({ STATUS_PORT }),
@@ -45,9 +46,14 @@ async function answerTo(sensor: Sensor, status: string, env: NodeJS.ProcessEnv =
 test('silence on a link that is up is an alarm, logged once, and a frame ends it', async ({ lan, deployment }) => {
   const monitor = await deployment.monitor({ STATUS_PORT, SILENCE_ALARM: '2s' });
   await monitor.waitForLine(/eth0: no frame for longer than SILENCE_ALARM although the link is up/);
-  const { code, status, reasons, uptimeSeconds } = await health(deployment);
-  expect({ code, status }).toEqual({ code: 503, status: 'degraded' });
-  expect(reasons).toEqual([expect.stringMatching(/^eth0: no frame for .* although the link is up \(SILENCE_ALARM\)$/)]);
+  let uptimeSeconds = 0;
+  // On a busy machine Redis may be late for a moment, which is another reason.
+  await until('silence is the only reason', async () => {
+    const now = await health(deployment);
+    ({ uptimeSeconds } = now);
+    expect(now).toMatchObject({ code: 503, status: 'degraded' });
+    return now.reasons.length === 1 && SILENCE.test(now.reasons[0] ?? '');
+  });
   await until(
     'the silence lasts for some looks more',
     async () => (await health(deployment)).uptimeSeconds >= uptimeSeconds + 3,
@@ -88,11 +94,12 @@ test('metrics count what happened, and neither they nor health hold a MAC, a hos
   expect(monitor.isRunning).toBe(true);
   await (await lan.client({ mac: LAPTOP, hostname: 'secret-laptop' })).lease();
   let text = '';
-  await until('the post is counted, and the outbox answers', async () => {
-    ({ text } = await deployment.status('/metrics'));
-    return text.includes('{outcome="posted"}') && text.includes('{state="failed"}');
-  });
   const value = (name: string) => Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]);
+  await until('the post is counted, the outbox answers, and the loop was measured since the last look', async () => {
+    ({ text } = await deployment.status('/metrics'));
+    const isPosted = text.includes('{outcome="posted"}') && text.includes('{state="failed"}');
+    return isPosted && value('nodejs_eventloop_lag_p99_seconds') > 0;
+  });
   expect(value('wifi_monitor_visits_total{decision="unrecognised"}')).toBe(1);
   expect(value('wifi_monitor_deliveries_total{outcome="posted"}')).toBe(1);
   expect(value('wifi_monitor_report_seconds_count')).toBe(1);
@@ -102,7 +109,6 @@ test('metrics count what happened, and neither they nor health hold a MAC, a hos
   expect(value('wifi_monitor_capturing{interface="eth0"}')).toBe(1);
   expect(value('wifi_monitor_redis_reachable')).toBe(1);
   expect(value('wifi_monitor_outbox_entries{state="failed"}')).toBe(0);
-  expect(value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
   const everything = text + (await deployment.status('/healthz')).text;
   for (const secret of [
     LAPTOP,

@@ -40,7 +40,7 @@ async function sensor(): Promise<TrialSensor> {
 }
 
 async function arrived(devices: readonly number[]): Promise<void> {
-  await until(`check-ins of ${devices.length} devices`, () => sandbox.failedCheckins.length >= devices.length, 30_000);
+  await until(`check-ins of ${devices.length} devices`, () => sandbox.failedCheckins.length >= devices.length);
   expect(sandbox.failedCheckins.map(({ MacAddresses }) => MacAddresses).sort()).toEqual(upper(devices).sort());
 }
 
@@ -64,7 +64,6 @@ const FAULTS: readonly {
 
 test.each(FAULTS)(
   'while Redis $name, devices wait in memory and are reported once afterwards',
-  { timeout: 60_000 },
   async ({ begin, end }) => {
     const { source, pipeline } = await sensor();
     for (const device of [1, 2]) source.announce(macOf(device));
@@ -72,7 +71,7 @@ test.each(FAULTS)(
 
     await begin();
     for (const device of [1, 2, 3, 4, 5]) source.announce(macOf(device));
-    await until('the trouble is noticed', () => troubles.length > 0, 30_000);
+    await until('the trouble is noticed', () => troubles.length > 0);
     for (const device of [3, 4, 5, 6]) source.announce(macOf(device));
     await until('the visits wait', () => pipeline.waiting() >= 4);
     expect(pipeline.counts.sightings).toBe(2 + 5 + 4);
@@ -83,7 +82,7 @@ test.each(FAULTS)(
   },
 );
 
-test('while Redis hangs, devices wait; when it answers again they are reported once', { timeout: 60_000 }, async () => {
+test('while Redis hangs, devices wait; when it answers again they are reported once', async () => {
   const { source, pipeline } = await sensor();
   source.announce(macOf(1));
   await arrived([1]);
@@ -94,9 +93,7 @@ test('while Redis hangs, devices wait; when it answers again they are reported o
   await arrived([1, 2, 3]);
 });
 
-test('a Redis that comes back empty does not make a sensor that went on report anything twice', {
-  timeout: 60_000,
-}, async () => {
+test('a Redis that comes back empty does not make a sensor that went on report anything twice', async () => {
   const first = await sensor();
   const second = await sensor();
   for (const { source } of [first, second]) source.announce(macOf(1));
@@ -114,9 +111,7 @@ test('a Redis that comes back empty does not make a sensor that went on report a
   await arrived([1, 2]);
 });
 
-test('a monitor that starts while Redis is away keeps its visits until Redis is there', {
-  timeout: 60_000,
-}, async () => {
+test('a monitor that starts while Redis is away keeps its visits until Redis is there', async () => {
   await server.kill();
   const { source, pipeline } = await sensor();
   for (const device of [1, 2, 3]) source.announce(macOf(device));

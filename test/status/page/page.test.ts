@@ -278,9 +278,7 @@ test('sorting, filtering and finding go by keyboard, and say what they do', asyn
   await shows(page.locator('#nobody'), 'No device is like that.');
 });
 
-test('a device is labelled and undone by keyboard alone; the focus stays with it, and a report that was held back comes', {
-  timeout: 60_000,
-}, async () => {
+test('a device is labelled and undone by keyboard alone; the focus stays with it, and a report that was held back comes', async () => {
   redis = await startRedis();
   const page = await open({ redis, ignoreHostnames: ['tv-*'] });
   trial.sandbox.fault({

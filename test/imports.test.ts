@@ -8,6 +8,7 @@ const src = new URL('../src/', import.meta.url).pathname;
 /** A room may import the rooms before it. `config` stands behind the stages because it names their types; see the test on it. */
 const ROOMS = [
   'addresses',
+  'redis',
   'decode',
   'capture',
   'visits',

@@ -1,11 +1,12 @@
 // `wifi-monitor forget MAC`: removes a device everywhere this project keeps it.
-import type { Redis } from 'ioredis';
+
 import { formatMac, type MacAddress, macDigits } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
 import { labelsEverywhere } from '../devices/label-store.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { countWords } from '../presenters/count-words.js';
+import { keysLike, type RedisClient } from '../redis/client.js';
 import { tellToForget } from '../sensor/forget-channel.js';
 import { withRedis } from '../sensor/redis-connection.js';
 
@@ -39,14 +40,11 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
 }
 
 /** Removes the device's visits at every location on this Redis. Returns at how many it had any. */
-async function forgetVisits(redis: Redis, mac: MacAddress): Promise<number> {
+async function forgetVisits(redis: RedisClient, mac: MacAddress): Promise<number> {
   let removed = 0;
-  let cursor = '0';
-  do {
-    const [next, keys] = await redis.scan(cursor, 'MATCH', `{nwm:*}:visits:${macDigits(mac)}`, 'COUNT', 1_000);
-    cursor = next;
+  // One by one: in a cluster the locations' keys lie in different slots.
+  for await (const keys of keysLike(redis, `{nwm:*}:visits:${macDigits(mac)}`))
     for (const key of keys) removed += await redis.del(key);
-  } while (cursor !== '0');
   return removed;
 }
 

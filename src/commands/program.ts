@@ -224,7 +224,7 @@ function addDoctor(program: Command, exitWith: ExitWith): void {
     .command('doctor')
     .description('try everything the monitor needs, and say what to do about what is wrong')
     .action(async () => {
-      exitWith(await (await import('./doctor.js')).doctor());
+      exitWith(await (await import('./doctor/doctor.js')).doctor());
     });
 }
 

@@ -1,12 +1,11 @@
 // Every setting there is: its variable, default, meaning, and what values are right.
 import { z } from 'zod';
+import { parseRedisUrl } from './redis-url.js';
 import {
   duration,
   flag,
   formatDuration,
   hasLogin,
-  hasReadableLogin,
-  hasSocketPath,
   headerText,
   isTimeZone,
   list,
@@ -69,10 +68,11 @@ export const ENVIRONMENT = z.object({
   LEARN_EQUIPMENT: flag('true').describe(
     'Learn routers and DHCP servers from what they send; false: only the default gateway',
   ),
-  REDIS_URL: url(['redis:', 'rediss:', 'unix:'], 'redis://127.0.0.1:6379/0 or unix:///run/redis/redis.sock')
-    .refine(hasReadableLogin, { message: 'must have % in user name and password written as %25' })
-    .refine(hasSocketPath, {
-      message: 'must have, after unix://, a path and at most ?db=NUMBER&username=NAME&password=PASSWORD',
+  REDIS_URL: z
+    .string()
+    .superRefine((value, context) => {
+      const parsed = parseRedisUrl(value);
+      if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem });
     })
     .optional()
     .describe('Keeps visits and the outbox over restarts and between sensors; without it they live in memory'),

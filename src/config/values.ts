@@ -79,32 +79,6 @@ export function url(protocols: readonly string[], example: string) {
   });
 }
 
-/** User name and password as the connection to Redis reads them. */
-export function hasReadableLogin(redisUrl: string): boolean {
-  const { username = '', password = '' } = URL.parse(redisUrl) ?? {};
-  return isPercentEncoded(username) && isPercentEncoded(password);
-}
-
-/** Whether a `unix:` URL names a socket, and no option that the connection to Redis does not know. True for any other URL. */
-export function hasSocketPath(redisUrl: string): boolean {
-  const url = URL.parse(redisUrl);
-  if (url?.protocol !== 'unix:') return true;
-  const { host, pathname, searchParams } = url;
-  const options = [...searchParams].every(([name, value]) =>
-    name === 'db' ? /^\d+$/.test(value) : name === 'username' || name === 'password',
-  );
-  return host === '' && pathname.length > 1 && isPercentEncoded(pathname) && options;
-}
-
-function isPercentEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 export function hasLogin(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && url.username + url.password !== '';

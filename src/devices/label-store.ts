@@ -1,9 +1,9 @@
 // Where labels are kept: in Redis until they are removed, for all sensors of a business, or in the memory of one process.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { isDeviceMac, type MacAddress, macDigits, parseMac } from '../addresses/mac-address.js';
+import { keysLike, type RedisClient } from '../redis/client.js';
 import { LABEL_KINDS, type Label, labelName, MAX_LABELS } from './labels.js';
 
 /** With the reading itself well below the two seconds after which a label is promised to be in force. */
@@ -87,7 +87,7 @@ export class RedisLabelStore implements LabelStore {
 
   /** `redis` stays the caller's. */
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     businessId: number,
   ) {
     this.key = labelsKey(businessId);
@@ -198,24 +198,21 @@ export class FollowedLabels implements LabelStore {
 
 /** Every business's labels of a device on this Redis: how many there are, or with `remove` how many were removed. */
 export async function labelsEverywhere(
-  redis: Redis,
+  redis: RedisClient,
   mac: MacAddress,
   { remove }: { remove: boolean },
 ): Promise<number> {
   let found = 0;
-  let cursor = '0';
-  do {
-    const [next, keys] = await redis.scan(cursor, 'MATCH', labelsKey('*'), 'COUNT', 1_000);
-    cursor = next;
+  for await (const keys of keysLike(redis, labelsKey('*'))) {
     for (const key of keys) {
       const isThere = remove ? await removeFrom(redis, key, mac) : (await redis.hexists(key, macDigits(mac))) === 1;
       if (isThere) found++;
     }
-  } while (cursor !== '0');
+  }
   return found;
 }
 
-async function removeFrom(redis: Redis, key: string, mac: MacAddress): Promise<boolean> {
+async function removeFrom(redis: RedisClient, key: string, mac: MacAddress): Promise<boolean> {
   return (await redis.eval(REMOVE, 2, key, versionKey(key), macDigits(mac), randomUUID())) === 1;
 }
 

@@ -1,5 +1,5 @@
 // How many failed check-ins may still be posted today (UTC), counted for all sensors on one Redis together.
-import type { Redis } from 'ioredis';
+import type { RedisClient } from '../redis/client.js';
 
 /** One post out of the day's number, or the news that there is none left. `giveBack` when the post was certainly not made. */
 export interface Claim {
@@ -38,7 +38,7 @@ export function claimInMemory(perDay: number): ClaimPost {
 }
 
 /** For all sensors on this Redis. */
-export function claimInRedis(redis: Redis, perDay: number): ClaimPost {
+export function claimInRedis(redis: RedisClient, perDay: number): ClaimPost {
   return async () => {
     const key = `{nwm:outbox}:posts:${today()}`;
     const giveBack = async () => {

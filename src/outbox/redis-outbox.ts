@@ -1,8 +1,8 @@
 // The outbox that survives restarts and that sensors share: a BullMQ queue on Redis, one for all businesses, because
 // Nexudus limits an account and not a location.
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { type MacAddress, macDigits } from '../addresses/mac-address.js';
+import type { RedisClient } from '../redis/client.js';
 import {
   type Deliver,
   type Deliverer,
@@ -41,13 +41,13 @@ export interface RedisOutboxOptions {
 
 export class RedisOutbox implements Outbox {
   private readonly queue: Queue<Report>;
-  private readonly redis: Redis;
+  private readonly redis: RedisClient;
 
   /**
    * `redis` stays the caller's: `close` does not end it. It must wait for Redis while that is away (`delivering`): a queue
    * whose first command fails stays broken for ever.
    */
-  constructor(redis: Redis, options: RedisOutboxOptions) {
+  constructor(redis: RedisClient, options: RedisOutboxOptions) {
     this.redis = redis;
     const keep = { age: Math.ceil(options.retentionMs / 1_000) };
     this.queue = new Queue<Report>(QUEUE, {
@@ -188,7 +188,7 @@ export interface RedisDeliveryOptions {
 
 /** Takes entries out of the outbox one by one. `redis` stays the caller's; BullMQ duplicates it for its blocking reads. */
 export function startRedisDelivery(
-  redis: Redis,
+  redis: RedisClient,
   outbox: RedisOutbox,
   deliver: Deliver,
   options: RedisDeliveryOptions,

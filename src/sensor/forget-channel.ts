@@ -1,16 +1,20 @@
 // How `wifi-monitor forget` reaches the monitors that run: what they hold of a device in memory has to go too.
-import type { Redis } from 'ioredis';
 import { type MacAddress, macDigits, parseMac } from '../addresses/mac-address.js';
+import type { RedisClient } from '../redis/client.js';
 
 const CHANNEL = 'nwm:forget';
 
 /** Tells every monitor on this Redis. Returns how many heard it. */
-export function tellToForget(redis: Redis, mac: MacAddress): Promise<number> {
-  return redis.publish(CHANNEL, macDigits(mac));
+export async function tellToForget(redis: RedisClient, mac: MacAddress): Promise<number> {
+  const heard = await redis.publish(CHANNEL, macDigits(mac));
+  if (!('nodes' in redis)) return heard;
+  // Every node of a cluster passes it on, and each knows its own subscribers alone.
+  const answers = await Promise.all(redis.nodes('all').map((node) => node.pubsub('NUMSUB', CHANNEL)));
+  return answers.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** Calls back for each device that is to be forgotten. `redis` can do nothing else from then on (it subscribes). */
-export function onForget(redis: Redis, forget: (mac: MacAddress) => void): void {
+export function onForget(redis: RedisClient, forget: (mac: MacAddress) => void): void {
   redis.on('message', (_channel, text) => {
     const mac = parseMac(text);
     if (mac !== null) forget(mac);

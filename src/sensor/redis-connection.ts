@@ -1,18 +1,33 @@
-// Connections to Redis, and one log line when it goes and one when it is back.
+// Connections to Redis, whatever REDIS_URL leads to, and one log line when it goes and one when it is back.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { type RedisPlace, redisPlace } from '../config/redis-url.js';
+import type { RedisClient } from '../redis/client.js';
 import type { Logger } from './log.js';
 
 const MAX_RECONNECT_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 10_000;
 const READY_WITHIN_MS = 5_000;
+/** A connection that ends at a replica (the primary has moved) is made anew, but not more often than this. */
+const LEAVE_REPLICA_EVERY_MS = 5_000;
+const SAY_REPLICA_EVERY_MS = 300_000;
+/** How long a cluster's nodes may take to say which slots they have. */
+const SLOTS_WITHIN_MS = 5_000;
 
 /** What ioredis and Redis say, and what it means to whoever set REDIS_URL. */
 const MEANINGS: readonly [said: RegExp, meaning: string][] = [
-  [/^NOAUTH/, 'it wants a password: REDIS_URL=redis://:PASSWORD@HOST or unix:///PATH?password=PASSWORD'],
+  [
+    /^NOAUTH/,
+    'it wants a password: write it into REDIS_URL, as redis://:PASSWORD@HOST or unix:///PATH?password=PASSWORD',
+  ],
   [/^WRONGPASS|invalid password/i, 'it refuses the user name or password in REDIS_URL'],
   [/DB index is out of range/i, 'it has no database of the number that REDIS_URL ends in'],
   [/enableOfflineQueue/, 'there is no connection'],
+  [/^NOPERM/, 'the user in REDIS_URL may not do that ("wifi-monitor doctor" says what it must be allowed)'],
+  [/All sentinels are unreachable/, 'none of the sentinels in REDIS_URL knows a primary of that name'],
+  [/Failed to refresh slots cache|None of startup nodes/, 'no node of the cluster in REDIS_URL answers'],
+  [/CLUSTERDOWN/, 'the cluster is down: some of its slots have no primary'],
+  [/cluster support disabled/, 'it is no cluster: write redis:// in REDIS_URL'],
   [/Command timed out/, 'it does not answer'],
 ];
 
@@ -27,20 +42,93 @@ const isWrongDatabase = (error: Error) => /DB index is out of range/i.test(error
 /** `sensing` refuses commands while Redis is away, so that callers know; `delivering` waits for it, as BullMQ needs. */
 export type RedisUse = 'sensing' | 'delivering';
 
-/** Where a `unix:` URL leads, as ioredis takes it: the path, and what follows `?` as options. Other URLs it takes as they are. */
-function placeOf(url: string): string {
-  const { protocol, pathname, search } = new URL(url);
-  return protocol === 'unix:' ? decodeURIComponent(pathname) + search : url;
+/** What all kinds of connections share; `cluster` has these for each of its nodes. */
+type CommonOptions = Pick<
+  RedisOptions,
+  'maxRetriesPerRequest' | 'retryStrategy' | 'connectTimeout' | 'commandTimeout' | 'enableOfflineQueue' | 'lazyConnect'
+>;
+
+/** Makes the client for any place. Nothing else in this project does. */
+function clientFor(place: RedisPlace, options: CommonOptions, onReplica: () => void = () => {}): RedisClient {
+  const login = {
+    ...(place.username === null ? {} : { username: place.username }),
+    ...(place.password === null ? {} : { password: place.password }),
+  };
+  const single = { ...options, ...login, reconnectOnError: leaveReplica(onReplica) };
+  switch (place.kind) {
+    case 'server': {
+      const { address, db, tls, family } = place;
+      return new Redis({
+        ...single,
+        ...address,
+        db,
+        ...(family === null ? {} : { family }),
+        ...(tls ? { tls: {} } : {}),
+      });
+    }
+    case 'socket':
+      return new Redis({ ...single, path: place.path, db: place.db });
+    case 'sentinel': {
+      const { sentinels, name, db, tls, sentinelUsername, sentinelPassword } = place;
+      return new Redis({
+        ...single,
+        sentinels: [...sentinels],
+        name,
+        db,
+        sentinelRetryStrategy: options.retryStrategy ?? (() => null),
+        // A primary that hangs keeps its connections: the sentinels say when another has taken its place.
+        failoverDetector: true,
+        ...(sentinelUsername === null ? {} : { sentinelUsername }),
+        ...(sentinelPassword === null ? {} : { sentinelPassword }),
+        ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+      });
+    }
+    case 'cluster': {
+      const { retryStrategy, enableOfflineQueue, lazyConnect, ...nodes } = options;
+      return new Cluster([...place.nodes], {
+        clusterRetryStrategy: retryStrategy ?? null,
+        ...(enableOfflineQueue === undefined ? {} : { enableOfflineQueue }),
+        ...(lazyConnect === undefined ? {} : { lazyConnect }),
+        slotsRefreshTimeout: SLOTS_WITHIN_MS,
+        redisOptions: { ...nodes, ...login, ...(place.tls ? { tls: {} } : {}) },
+        // With TLS a node is known by its name, which an address would not fit.
+        ...(place.tls
+          ? { dnsLookup: (name: string, found: (error: null, address: string) => void) => found(null, name) }
+          : {}),
+      });
+    }
+  }
+}
+
+/** Says whether an error means that the primary is elsewhere by now. The command itself fails, and its caller tries it again. */
+function leaveReplica(onReplica: () => void): (error: Error) => boolean {
+  let leftMs = Number.NEGATIVE_INFINITY;
+  return ({ message }) => {
+    const nowMs = performance.now();
+    if (!message.startsWith('READONLY') || nowMs - leftMs < LEAVE_REPLICA_EVERY_MS) return false;
+    leftMs = nowMs;
+    onReplica();
+    return true;
+  };
 }
 
 /** Opens a connection that reconnects for ever. Never throws; `log` hears of the connection's loss and return, once each. */
-export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
-  const redis = new Redis(placeOf(url), {
+export function connectRedis(url: string, use: RedisUse, log: Logger): RedisClient {
+  let isLeaving = false;
+  let saidMs = Number.NEGATIVE_INFINITY;
+  const onReplica = () => {
+    isLeaving = true;
+    if (performance.now() - saidMs < SAY_REPLICA_EVERY_MS) return;
+    saidMs = performance.now();
+    log.warn(`Redis is a read-only replica (${use}): looking for the primary; visits wait until it is found`);
+  };
+  const options = {
     maxRetriesPerRequest: null,
     enableOfflineQueue: use === 'delivering',
-    retryStrategy: (times) => Math.min(MAX_RECONNECT_MS, times * 100),
+    retryStrategy: (times: number) => Math.min(MAX_RECONNECT_MS, times * 100),
     ...(use === 'sensing' ? { commandTimeout: COMMAND_TIMEOUT_MS } : {}),
-  });
+  };
+  const redis = clientFor(redisPlace(url), options, onReplica);
   let isLost = false;
   redis.on('error', (error: Error) => {
     if (isWrongDatabase(error)) {
@@ -58,11 +146,12 @@ export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
   });
   redis.on('close', () => {
     // An orderly end is no loss; reconnecting is, and may come without an error before it.
-    if (redis.status === 'end' || isLost) return;
+    if (redis.status === 'end' || isLost || isLeaving) return;
     isLost = true;
     log.warn(`Redis closed the connection (${use}); visits wait until it is back`);
   });
   redis.on('ready', () => {
+    isLeaving = false;
     if (isLost) log.info(`Redis is back (${use})`);
     isLost = false;
   });
@@ -73,8 +162,8 @@ export function connectRedis(url: string, use: RedisUse, log: Logger): Redis {
  * Connects, does `work`, and disconnects: for commands that a person waits for. Never waits for a Redis that is away.
  * @throws Error in words for people when Redis cannot be reached
  */
-export async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(placeOf(url), {
+export async function withRedis<T>(url: string, work: (redis: RedisClient) => Promise<T>): Promise<T> {
+  const redis = clientFor(redisPlace(url), {
     lazyConnect: true,
     maxRetriesPerRequest: null,
     retryStrategy: () => null,

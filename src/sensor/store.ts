@@ -1,5 +1,4 @@
 // Where a sensor keeps visits and reports: in Redis, or in memory for trials and dry runs.
-import type { Redis } from 'ioredis';
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Config } from '../config/config.js';
 import {
@@ -14,6 +13,7 @@ import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import type { Deliver, Deliverer, Outbox, Outcome } from '../outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
 import type { Report } from '../outbox/report.js';
+import { duplicateOf, type RedisClient } from '../redis/client.js';
 import { MemoryVisitRegister } from '../visits/register/memory-visit-register.js';
 import { RedisVisitRegister } from '../visits/register/redis-visit-register.js';
 import type { VisitRegister } from '../visits/register/visit-register.js';
@@ -28,7 +28,7 @@ const LABELS_WITHIN_MS = 2_000;
 
 export interface Store {
   /** For what else is kept; null when everything lives in memory. */
-  readonly redis: Redis | null;
+  readonly redis: RedisClient | null;
   /** Whether Redis is connected; null when everything lives in memory. */
   readonly isReady: (() => boolean) | null;
   readonly register: VisitRegister;
@@ -95,7 +95,7 @@ export async function openStore(config: Config, businessId: number, log: Logger,
     claimPost: claimInRedis(redis, config.postsPerDay),
     onForget(forget) {
       // A connection that subscribes can do nothing else. The one that it doubles says when Redis is away.
-      const subscriber = deliveryRedis.duplicate();
+      const subscriber = duplicateOf(deliveryRedis);
       subscriber.on('error', () => {});
       closing.add(() => subscriber.disconnect());
       onForget(subscriber, forget);
@@ -113,7 +113,7 @@ export async function openStore(config: Config, businessId: number, log: Logger,
 }
 
 async function followLabels(
-  redis: Redis,
+  redis: RedisClient,
   businessId: number,
   onLabels: OnLabels,
   closing: Closing,
@@ -126,7 +126,7 @@ async function followLabels(
 }
 
 /** Waits a little for Redis; when it is away the monitor starts all the same. */
-async function ready(redis: Redis): Promise<void> {
+async function ready(redis: RedisClient): Promise<void> {
   if (redis.status === 'ready') return;
   let stop = () => {};
   const isReady = new Promise<void>((resolve) => {

@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { duplicateOf } from '../../src/redis/client.js';
 import { connectRedis, withRedis } from '../../src/sensor/redis-connection.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { TrialSensor } from '../trial-sensor.js';
@@ -27,7 +28,7 @@ test('a socket is reached by a unix URL, with password and database', async () =
   expect(await withRedis(bySocket, (redis) => redis.get('where'))).toBe('database 3');
   const redis = connectRedis(bySocket, 'delivering', pino({ level: 'silent' }));
   // BullMQ doubles the connection it is given.
-  const doubled = redis.duplicate();
+  const doubled = duplicateOf(redis);
   expect([await redis.get('where'), await doubled.get('where')]).toEqual(['database 3', 'database 3']);
   await Promise.all([redis.quit(), doubled.quit()]);
 });

@@ -1,9 +1,9 @@
 // The directory as Redis keeps it, so that a sensor that restarts while Nexudus is away can decide at once.
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { isDeviceMac } from '../../addresses/mac-address.js';
 import type { FullReads, KnownUser } from '../../nexudus/known-devices.js';
+import type { RedisClient } from '../../redis/client.js';
 
 /** A hash: one field a user, one a full record read, and the field `readAt`. */
 const READ_AT = 'readAt';
@@ -50,7 +50,7 @@ export class DirectorySnapshot {
 
   /** `redis` stays the caller's. `retentionMs`: the snapshot is gone this long after it was last written. */
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     businessId: number,
     private readonly retentionMs: number,
   ) {

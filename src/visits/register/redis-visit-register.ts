@@ -1,9 +1,9 @@
 // The visit register that sensors share and that outlives them: one key a device in Redis, two Lua scripts.
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
 import { ownFile } from '../../own-files.js';
+import type { RedisClient } from '../../redis/client.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
 import { MAX_VISITS } from './visit-register.js';
 
@@ -32,7 +32,7 @@ export class RedisVisitRegister implements VisitRegister {
 
   /** `redis` stays the caller's: `close` does not end it. */
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: RedisClient,
     private readonly options: RedisVisitRegisterOptions,
   ) {
     for (const name of ['sight', 'settle']) {

@@ -1,30 +1,16 @@
 // `wifi-monitor doctor`: tries everything the monitor will need and says, a line each, what is wrong and what to do about it.
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { captureLive } from '../capture/live-interface.js';
-import { defaultRoute, listInterfaces, readInterface } from '../capture/network-interfaces.js';
-import { type Config, ConfigError } from '../config/config.js';
-import { readConfig } from '../config/read.js';
-import { createNexudusClient, type NexudusClient, NexudusError } from '../nexudus/client.js';
-import { withRedis } from '../sensor/redis-connection.js';
-
-type Health = 'ok' | 'note' | 'FAIL';
-
-interface Finding {
-  readonly health: Health;
-  readonly about: string;
-  readonly text: string;
-}
-
-const ok = (about: string, text: string): Finding => ({ health: 'ok', about, text });
-const note = (about: string, text: string): Finding => ({ health: 'note', about, text });
-const fail = (about: string, text: string): Finding => ({ health: 'FAIL', about, text });
+import { captureLive } from '../../capture/live-interface.js';
+import { defaultRoute, listInterfaces, readInterface } from '../../capture/network-interfaces.js';
+import { type Config, ConfigError } from '../../config/config.js';
+import { readConfig } from '../../config/read.js';
+import { createNexudusClient, type NexudusClient, NexudusError } from '../../nexudus/client.js';
+import { withRedis } from '../../sensor/redis-connection.js';
+import { type Finding, fail, note, ok } from './finding.js';
+import { examineRedis } from './redis.js';
 
 /** Nexudus's clock is given in whole seconds and a request takes time; more than this is a clock that is wrong. */
 const MAX_SKEW_MS = 30_000;
-/** BullMQ needs it, and KEEPTTL in our script is of 6.0. */
-const MIN_REDIS: readonly [number, number] = [6, 2];
-
 /** Reading roles, each with the call that needs it. */
 interface Role {
   readonly role: string;
@@ -110,38 +96,10 @@ async function* redis({ redisUrl }: Config): AsyncGenerator<Finding> {
     return;
   }
   try {
-    for (const finding of await withRedis(redisUrl, examine)) yield finding;
+    for (const finding of await withRedis(redisUrl, examineRedis)) yield finding;
   } catch (error) {
     yield fail('Redis', error instanceof Error ? error.message : String(error));
   }
-}
-
-async function examine(redis: Redis): Promise<Finding[]> {
-  const info = await redis.info();
-  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
-  const version = field('redis_version');
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [leastMajor, leastMinor] = MIN_REDIS;
-  const findings = [
-    major > leastMajor || (major === leastMajor && minor >= leastMinor)
-      ? ok('Redis', `version ${version}`)
-      : fail('Redis', `version ${version} is too old: use ${leastMajor}.${leastMinor} or later`),
-  ];
-  if (field('role') !== 'master')
-    findings.push(fail('Redis', 'this is a read-only replica: give the address of the primary in REDIS_URL'));
-  findings.push(
-    field('aof_enabled') === '1'
-      ? ok('Redis', 'AOF persistence is on (what a crash can still cost: see docker/README.md, "Redis")')
-      : fail('Redis', 'AOF persistence is off: a restart of Redis loses what waits. Set "appendonly yes"'),
-  );
-  const policy = field('maxmemory_policy');
-  const limit = Number(field('maxmemory'));
-  findings.push(
-    limit === 0 || policy === 'noeviction'
-      ? ok('Redis', limit === 0 ? 'no memory limit' : `memory limit ${field('maxmemory_human')}, without eviction`)
-      : fail('Redis', `with maxmemory-policy ${policy} Redis may throw waiting check-ins away. Set it to noeviction`),
-  );
-  return findings;
 }
 
 async function* nexudus(config: Config): AsyncGenerator<Finding> {

@@ -1,11 +1,12 @@
-// IP addresses as the decoders hand them out, and their text. IPv6 addresses stay sixteen octets of a frame until their text is needed.
+// IP addresses: their text, and what kind of network they belong to. IPv4 addresses are 32-bit numbers. An IPv6 address stays sixteen
+// octets of a frame until its text is needed.
 
-/** Dotted decimal of an address held as an unsigned 32-bit number. */
+/** Returns the dotted decimal text of an address that is an unsigned 32-bit number. */
 export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`;
 }
 
-/** RFC 5952 text of the sixteen octets at `at`. */
+/** Returns the text of the sixteen octets at `at` by RFC 5952. */
 export function formatIpv6(bytes: Uint8Array, at: number): string {
   if (isIpv4Mapped(bytes, at)) return `::ffff:${bytes.subarray(at + 12, at + 16).join('.')}`;
   const groups = Array.from({ length: 8 }, (_, i) => uint16(bytes, at + 2 * i).toString(16));
@@ -17,7 +18,7 @@ export function formatIpv6(bytes: Uint8Array, at: number): string {
     if (length > runLength) [runAt, runLength] = [start, length];
   }
   if (runLength > 1) {
-    // Joined by colons, an empty group makes two of them; at either end that takes one more.
+    // Joined by colons, an empty group in the middle becomes "::". At either end it takes a second empty group.
     groups.splice(runAt, runLength, '');
     if (groups[0] === '') groups.unshift('');
     if (groups.at(-1) === '') groups.push('');
@@ -25,7 +26,7 @@ export function formatIpv6(bytes: Uint8Array, at: number): string {
   return groups.join(':');
 }
 
-/** Section 5: such an address shows its IPv4 half. */
+/** RFC 5952, section 5: the last four octets of such an address are written as an IPv4 address. */
 function isIpv4Mapped(bytes: Uint8Array, at: number): boolean {
   for (let i = at; i < at + 10; i++) if (bytes[i] !== 0) return false;
   return uint16(bytes, at + 10) === 0xffff;
@@ -47,12 +48,12 @@ function uint16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }
 
-/** Whether the address at `at` is in fc00::/7 (RFC 4193): its sender is in this house. */
+/** Whether the address at `at` is in fc00::/7 (RFC 4193), which is not routed on the Internet. */
 export function isUniqueLocal(bytes: Uint8Array, at: number): boolean {
   return ((bytes[at] as number) & 0xfe) === 0xfc;
 }
 
-/** First address and prefix length of the blocks that the Internet does not route to anybody. */
+/** First address and prefix length of the blocks that are not routed on the Internet. */
 const PRIVATE_IPV4: readonly [first: number, prefixLength: number][] = [
   [0x0a000000, 8], // RFC 1918
   [0xac100000, 12], // RFC 1918
@@ -61,7 +62,7 @@ const PRIVATE_IPV4: readonly [first: number, prefixLength: number][] = [
   [0xa9fe0000, 16], // RFC 3927: link-local
 ];
 
-/** Whether an address held as an unsigned 32-bit number belongs to a network that is not the Internet. */
+/** Whether an address, an unsigned 32-bit number, is in one of the blocks that are not routed on the Internet. */
 export function isPrivateIpv4(address: number): boolean {
   return PRIVATE_IPV4.some(([first, prefixLength]) => (address ^ first) >>> (32 - prefixLength) === 0);
 }

@@ -8,7 +8,7 @@ const LARGEST = 2 ** 48 - 1;
 
 /** Reads the six octets at `offset`. The caller has checked that they are inside the buffer. */
 export function readMac(bytes: Uint8Array, offset: number): MacAddress {
-  // Not DataView or readUIntBE: this runs once for every frame, and shifts beyond 32 bits do not exist.
+  // By hand, because this runs for every frame: DataView and readUIntBE are slower. JavaScript shifts only 32 bits.
   const high = ((bytes[offset] as number) << 8) | (bytes[offset + 1] as number);
   const low =
     (bytes[offset + 2] as number) * 0x1000000 +
@@ -23,7 +23,7 @@ const NOTATIONS = [
   /^[0-9a-f]{12}$/,
 ];
 
-/** Reads one MAC written as `3c:22:fb:00:00:01`, `3C-22-FB-00-00-01`, `3c22.fb00.0001` or `3c22fb000001`; null for anything else. */
+/** Reads a MAC written as `3c:22:fb:00:00:01`, `3C-22-FB-00-00-01`, `3c22.fb00.0001` or `3c22fb000001`; null for anything else. */
 export function parseMac(text: string): MacAddress | null {
   const lower = text.trim().toLowerCase();
   if (!NOTATIONS.some((notation) => notation.test(lower))) return null;
@@ -40,17 +40,17 @@ function write(mac: MacAddress, separator: string): string {
     .join(separator);
 }
 
-/** Twelve lower-case digits without separators, as used in visit ids and Redis keys. */
+/** Returns twelve lower-case digits without separators, as visit ids and Redis keys have them. */
 export function macDigits(mac: MacAddress): string {
   return write(mac, '');
 }
 
-/** `3c:22:fb:00:00:01`, the form this project prints. */
+/** Returns the form that this project prints: `3c:22:fb:00:00:01`. */
 export function formatMac(mac: MacAddress): string {
   return write(mac, ':');
 }
 
-/** Whether one device can own this address: not zero, not broadcast, not multicast (IEEE 802, I/G bit clear). */
+/** Whether this can be the address of a device: not zero, not broadcast, not multicast (IEEE 802, I/G bit clear). */
 export function isDeviceMac(mac: MacAddress): boolean {
   return mac > 0 && mac < LARGEST && (Math.floor(mac / OCTET_0) & 0x01) === 0;
 }

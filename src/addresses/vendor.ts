@@ -1,4 +1,4 @@
-// Who made a device, by the IEEE registries MA-L, MA-M and MA-S (oui-data), the longest prefix first.
+// Who made a device, by the IEEE registries MA-L, MA-M and MA-S (oui-data). The longest prefix counts.
 import { fstatSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { isLocallyAdministered, type MacAddress } from './mac-address.js';
@@ -16,12 +16,12 @@ const LOCAL_PREFIXES: ReadonlyMap<number, string> = new Map([
   [0x024247, 'Docker bridge'],
 ]);
 
-/** Whose MA-L blocks the smaller blocks, MA-M and MA-S, are cut from. */
+/** The MA-L blocks under this name are divided into the smaller blocks MA-M and MA-S. */
 const SUBDIVIDED = 'IEEE Registration Authority';
 
-/** Octets read at once around the middle of what is left to search; no line is longer than half of it. */
+/** Octets that are read at once around the middle of the part still to search. No line is longer than half of them. */
 const WINDOW = 2_048;
-/** Blocks that are remembered: more than there are vendors to meet, so only a flood of made-up addresses begins anew. */
+/** So many blocks are remembered, then all are forgotten. Only a flood of made-up addresses reaches this number. */
 const MAX_NAMES = 65_536;
 
 /**
@@ -42,7 +42,7 @@ class VendorFile {
     return this.nameOfBlock(mac, 9) ?? this.nameOfBlock(mac, 7) ?? name;
   }
 
-  /** `digits`: how many hexadecimal digits of the address are the block's prefix. */
+  /** The block's prefix is the first `digits` hexadecimal digits of the address. */
   private nameOfBlock(mac: MacAddress, digits: number): string | null {
     const prefix = Math.floor(mac / 16 ** (12 - digits));
     const key = prefix * 16 + digits;
@@ -56,12 +56,12 @@ class VendorFile {
   }
 
   private search(prefix: string): string | null {
-    // A line that begins in this part of the file is the one, if there is one.
+    // If the file has the line, it begins between `low` and `high`.
     let low = 0;
     let high = this.size;
     while (low < high) {
       const { start, text } = this.lineAt(Math.floor((low + high) / 2));
-      // The file is shorter than it was: somebody writes over it.
+      // The file has become shorter: it is being overwritten.
       if (text === '') return null;
       const found = /^ "(\w+)"/.exec(text)?.[1];
       // The first and the last line are the braces of the object.
@@ -92,12 +92,12 @@ function nameIn(line: string): string {
 
 let vendors: VendorFile | undefined;
 
-/** Whether the address was made up by the device's software and says nothing about who made it. */
+/** Whether the device's software made the address up, so that it says nothing about the device's maker. */
 export function isRandomised(mac: MacAddress): boolean {
   return isLocallyAdministered(mac) && !LOCAL_PREFIXES.has(Math.floor(mac / 2 ** 24));
 }
 
-/** The maker's name as registered, without the postal address; null when the prefix is nobody's or the address is random. */
+/** Returns the maker's name as registered, without the postal address. Null when nobody registered the prefix, or the address is random. */
 export function vendorOf(mac: MacAddress): string | null {
   if (isLocallyAdministered(mac)) return LOCAL_PREFIXES.get(Math.floor(mac / 2 ** 24)) ?? null;
   vendors ??= new VendorFile();

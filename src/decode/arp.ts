@@ -12,8 +12,8 @@ const REPLY = 2;
 
 /**
  * The sender hardware address is the device, not the Ethernet source: the two differ behind a proxy or a repeater, and
- * with Microsoft NLB. A probe (sender address 0.0.0.0, RFC 5227 1.1) is a sighting without an address. Only a sender that is
- * the Ethernet source says that it holds its address: for another station anybody can say so.
+ * with Microsoft NLB. A probe (sender address 0.0.0.0, RFC 5227 1.1) is a sighting without an address. A frame announces who
+ * holds the address only when its sender is also its Ethernet source: any station can claim it for another one.
  */
 export function decodeArp(
   frame: Uint8Array,

@@ -1,4 +1,4 @@
-// The options of a DHCPv4 message (RFC 2132) that this project uses, wherever in the message they hide.
+// The options of a DHCPv4 message (RFC 2132) that this project uses, from all three fields that may hold options.
 import { readDomainName } from './domain-name.js';
 import { uint8, uint32 } from './octets.js';
 import { Span } from './sighting.js';
@@ -12,7 +12,7 @@ const MAGIC_COOKIE = 0x63825363;
 const PAD = 0;
 const END = 255;
 
-/** What stands for the type of a message without option 53. */
+/** The type of a message without option 53. */
 export const NO_MESSAGE_TYPE = -1;
 
 const OVERLOAD_FILE = 1;
@@ -23,7 +23,7 @@ const OVERLOAD_BOTH = 3;
 const FQDN_CANONICAL = 0x04;
 const FQDN_FLAGS_LENGTH = 3;
 
-/** Longer options are cut: more than enough for every fact of ours, and whoever keeps one keeps little. */
+/** Longer options are cut. Every fact that is kept is shorter. */
 const LONGEST = 512;
 
 /** One option; its pieces are joined when it comes in several (RFC 3396). */
@@ -35,7 +35,7 @@ class Option extends Span {
       this.set(bytes, start, end);
       return;
     }
-    // Each option joins its pieces in a room of its own, because the pieces of several may interleave.
+    // Each option joins its pieces in a buffer of its own, because the pieces of several options may alternate.
     if (this.bytes !== this.#joined) {
       const first = this.bytes.subarray(this.start, this.end);
       this.#joined.set(first);
@@ -47,7 +47,7 @@ class Option extends Span {
   }
 }
 
-/** The options of the message last read. One object serves all messages; its spans lie in the frame or in its own rooms. */
+/** The options of the message last read. One object serves all messages. Its spans point into the frame or into its own buffers. */
 export class DhcpOptions {
   readonly #subnetMask = new Option();
   readonly #router = new Option();
@@ -112,9 +112,9 @@ export class DhcpOptions {
   }
 
   /**
-   * Reads the options of the message at `at`, whose fixed part is complete. Without the magic cookie there are none, and
-   * that is no fault (plain BOOTP). False when an option runs past its field, unless the message is known to be `cut`
-   * there, or when the message type is not one octet.
+   * Reads the options of the message at `at`, whose fixed part is complete. A message without the magic cookie has none, which is
+   * correct (plain BOOTP). Returns false when an option goes beyond its field, unless the message is known to be `cut` there, or when
+   * the message type is not one octet.
    */
   read(frame: Uint8Array, at: number, end: number, cut: boolean): boolean {
     for (const option of this.#all) option.clear();
@@ -147,7 +147,7 @@ export class DhcpOptions {
       if (at > end) return cut;
       this.#byCode.get(code)?.add(frame, valueAt, at);
     }
-    // The End option is often left out where the field ends anyway.
+    // Many devices leave out the End option when the field ends there.
     return true;
   }
 

@@ -1,4 +1,4 @@
-// DHCPv4 and plain BOOTP messages (RFC 951, 2131): which device speaks, and what the server says about the network.
+// DHCPv4 and plain BOOTP messages (RFC 951, 2131): which device a message is about, and what a server says about the network.
 import { isPrivateIpv4 } from '../addresses/ip-address.js';
 import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import { DhcpOptions, NO_MESSAGE_TYPE } from './dhcp-options.js';
@@ -7,7 +7,7 @@ import { uint8, uint32 } from './octets.js';
 import type { Announcement, Sighting, Verdict } from './sighting.js';
 import type { Datagram } from './udp.js';
 
-/** Up to and without the magic cookie (RFC 2131, figure 1). Plain BOOTP need not have more that matters to us. */
+/** The part before the magic cookie (RFC 2131, figure 1). Plain BOOTP has all that we need in it. */
 const FIXED_LENGTH = 236;
 /** Where an IPv4 header has its source address. */
 const IPV4_SOURCE = 12;
@@ -27,12 +27,12 @@ const DHCPINFORM = 8;
 const options = new DhcpOptions();
 
 /**
- * The device is `chaddr`, whatever the Ethernet source (relays). A client's message counts unless it says goodbye
- * (RELEASE); a server's only as an ACK. An OFFER shows nobody, but announces its server.
+ * The device is `chaddr`, not the Ethernet source, which may be a relay. A client's message is a sighting unless it is a RELEASE, with
+ * which the client leaves. A server's message is a sighting only if it is an ACK. An OFFER is none, but announces its server.
  *
- * A message from a public address came from the Internet, where anybody can write any `chaddr` into it, so it is no evidence. Private
- * addresses count, because a router of the house passes on unicast renewals. A space whose LAN has public addresses loses the
- * renewals and the servers' answers; joins, whose source is 0.0.0.0, and ARP show its devices all the same.
+ * A message from a public address may have come from the Internet, where anybody can write any `chaddr` into it, so it is no sighting.
+ * Messages from private addresses are, because a router in the house passes on unicast renewals. In a space whose LAN has public
+ * addresses, renewals and servers' answers are lost. Its devices are still seen by ARP and as they join, because the source is then 0.0.0.0.
  *
  * `ip` is where the IPv4 header starts.
  */
@@ -98,7 +98,7 @@ export function decodeDhcp(
   return 'sighting';
 }
 
-/** Leaves out RELEASE, and types a client does not send for itself (a LEASEQUERY asks about somebody else, RFC 4388). */
+/** False for a RELEASE, and for types that are not about the sender (a LEASEQUERY asks about another device, RFC 4388). */
 function isFromPresentClient(messageType: number): boolean {
   switch (messageType) {
     case NO_MESSAGE_TYPE:

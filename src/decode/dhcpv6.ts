@@ -1,5 +1,4 @@
 // DHCPv6 (RFC 8415): clients' messages, plain or wrapped by relays.
-
 import { isLinkLocal, isUniqueLocal, isUnspecified } from '../addresses/ip-address.js';
 import { isDeviceMac, type MacAddress, readMac } from '../addresses/mac-address.js';
 import { readDomainName } from './domain-name.js';
@@ -49,14 +48,14 @@ const clientFqdn = new Span();
 const clientLinkLayerAddress = new Span();
 
 /**
- * Who speaks, surest first: the link-layer address noted by the client's own relay (RFC 6939); the Ethernet source of a
- * message straight from a client (its DUID is often made from another of its interfaces, RFC 8415 11, so reporting that
- * would report a device that is not here); the address in the DUID. A server's messages are no sightings; they announce the server,
- * or the relay that brings its answers.
+ * The device is, in this order: the link-layer address that the client's own relay wrote down (RFC 6939); the Ethernet source of a message
+ * that comes from a client directly; the address in the DUID. The DUID comes last because many clients make it from another of their
+ * interfaces (RFC 8415, 11), which is not on this network. A server's messages are no sightings. They announce the server, or the relay that
+ * passes on its answers.
  *
- * Only what a link-local or a unique local address sent is evidence; anything else may have come from the Internet. A client
- * sends from its link-local address (RFC 8415, 7), so a space whose LAN has global addresses loses unicast renewals, which few servers
- * allow, and what a relay sends from a global address. Neighbor Discovery shows those devices all the same.
+ * Only messages from link-local and unique local addresses are sightings, because others may have come from the Internet. A client sends
+ * from its link-local address (RFC 8415, 7). So a space whose LAN has global addresses loses only unicast renewals, which few servers
+ * allow, and what a relay sends from a global address. Its devices are still seen by Neighbor Discovery.
  *
  * `ip` is where the IPv6 header starts.
  */
@@ -81,7 +80,7 @@ export function decodeDhcpv6(
     if (end - at < RELAY_HEADER_LENGTH) return 'short-dhcpv6';
     if (++relays > MAX_RELAYS || !readOptions(frame, at + RELAY_HEADER_LENGTH, end, datagram.cut)) return 'bad-dhcpv6';
     if (relayMessage.length < CLIENT_HEADER_LENGTH) return datagram.cut ? 'short-dhcpv6' : 'bad-dhcpv6';
-    // The innermost relay is the client's own; its word comes last and stands.
+    // The innermost relay is the client's own, and is read last.
     mac = macOf(clientLinkLayerAddress, 0);
     peer = at + PEER_ADDRESS;
     at = relayMessage.start;

@@ -1,4 +1,4 @@
-// The one door to the decoders: a frame in, a verdict out.
+// Decodes a frame: bytes in, a verdict out. All other decoders are called from here.
 import { decodeArp } from './arp.js';
 import { decodeIpv4 } from './ipv4.js';
 import { decodeIpv6 } from './ipv6.js';
@@ -17,7 +17,7 @@ export type { LinkType } from './link-layer.js';
 const link = new LinkHeader();
 
 /**
- * Decodes the first `length` octets of `frame`; what lies behind them (an earlier frame's remains) is not looked at. Clears
+ * Decodes the first `length` octets of `frame`. The octets behind them, which may remain from an earlier frame, are not read. Clears
  * and fills in `sighting` and `announcement`, whose spans stay valid until `frame` changes or another frame is decoded.
  * Never throws; takes time linear in `length`.
  */

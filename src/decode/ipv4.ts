@@ -12,8 +12,8 @@ const DHCP_CLIENT_PORT = 68;
 const datagram = new Datagram();
 
 /**
- * The header checksum is not verified: captures made on the sending machine show it before the network card fills it in.
- * A total length beyond the frame is a capture cut by its snap length; the packet is used as far as it goes.
+ * The header checksum is not verified: on the sending machine a capture shows it before the network card fills it in. When
+ * the total length goes beyond the frame, the capture was cut at its snap length, and the octets that are there are used.
  */
 export function decodeIpv4(
   frame: Uint8Array,
@@ -32,7 +32,7 @@ export function decodeIpv4(
   if (frameEnd - at < headerLength) return 'short-ip';
   if (totalLength < headerLength) return 'bad-ip';
   if (uint8(frame, at + 9) !== PROTOCOL_UDP) return 'other';
-  // Only the first fragment has ports and chaddr; the others add nothing a sighting needs.
+  // Only the first fragment has the ports and the start of the DHCP message.
   const fragmentOffset = uint16(frame, at + 6) & 0x1fff;
   if (fragmentOffset !== 0) return 'other';
 

@@ -15,12 +15,12 @@ const ROUTING = 43;
 const FRAGMENT = 44;
 const ICMPV6 = 58;
 const DESTINATION_OPTIONS = 60;
-/** RFC 8200, 4.1 knows an order of seven; a frame with more is not one of ours. */
+/** RFC 8200, 4.1 lists seven. A frame with more than eight is none that we look for. */
 const MAX_EXTENSION_HEADERS = 8;
 
 const datagram = new Datagram();
 
-/** A payload length beyond the frame is a capture cut by its snap length; the packet is used as far as it goes. */
+/** When the payload length goes beyond the frame, the capture was cut at its snap length, and the octets that are there are used. */
 export function decodeIpv6(
   frame: Uint8Array,
   at: number,
@@ -31,7 +31,7 @@ export function decodeIpv6(
 ): Verdict {
   if (frameEnd - at < HEADER_LENGTH) return 'short-ip';
   if (uint8(frame, at) >> 4 !== 6) return 'bad-ip';
-  // 0 is a jumbogram, or segmentation offload on the sending machine.
+  // 0 stands for a jumbogram, or for segmentation offload on the sending machine.
   const payloadLength = uint16(frame, at + 4) || frameEnd - at - HEADER_LENGTH;
   const end = Math.min(frameEnd, at + HEADER_LENGTH + payloadLength);
 

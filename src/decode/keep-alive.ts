@@ -1,4 +1,4 @@
-// Keep-alives: what a broadcast or multicast frame says by its link-layer addresses alone, whatever it carries.
+// Keep-alives: broadcast and multicast frames, of which only the link-layer addresses are read.
 import { isDeviceMac, type MacAddress, readMac } from '../addresses/mac-address.js';
 import type { LinkType } from './link-layer.js';
 import { uint8, uint16 } from './octets.js';
@@ -9,11 +9,11 @@ const SLL_SOURCE_END = 12;
 const SLL2_SOURCE_END = 18;
 const ETHERNET_ADDRESS_LENGTH = 6;
 
-/** Of linux/if_packet.h: the packet types of a cooked capture. PACKET_OUTGOING is the machine's own. */
+/** Packet types of a cooked capture (linux/if_packet.h). What the machine itself sends has another: PACKET_OUTGOING. */
 const PACKET_BROADCAST = 1;
 const PACKET_MULTICAST = 2;
 
-/** Whether the frame was sent to a broadcast or multicast address; false when it ends before that can be told. */
+/** Whether the frame was sent to a broadcast or multicast address. False when it is too short to say so. */
 export function isToGroup(frame: Uint8Array, length: number, linkType: LinkType): boolean {
   switch (linkType) {
     case 'ethernet':
@@ -29,8 +29,8 @@ export function isToGroup(frame: Uint8Array, length: number, linkType: LinkType)
 }
 
 /**
- * The device that sent a broadcast or multicast frame; 0 when the frame is none, or when its source is no device's address. Of the
- * first `length` octets of `frame` only the addresses are read.
+ * Returns the device that sent a broadcast or multicast frame; 0 when the frame is neither, or when its source is no device's address.
+ * Of the first `length` octets of `frame` only the addresses are read.
  */
 export function readKeepAlive(frame: Uint8Array, length: number, linkType: LinkType): MacAddress {
   const end = Math.min(length, frame.length);

@@ -1,4 +1,4 @@
-// The link layer: from the first byte of a frame to its network-layer payload, whatever wraps it.
+// The link layer: from the first byte of a frame to its network-layer payload, through VLAN tags and LLC headers.
 import { type MacAddress, readMac } from '../addresses/mac-address.js';
 import { uint8, uint16, uint32 } from './octets.js';
 
@@ -15,7 +15,7 @@ const ETHERTYPE_8021Q = 0x8100;
 const ETHERTYPE_8021AD = 0x88a8;
 /** Stacked tags of equipment older than 802.1ad. */
 const ETHERTYPE_QINQ = 0x9100;
-/** No EtherType at all: nothing here can be of interest. */
+/** The frame has no EtherType, so it is none that we look for. */
 const ETHERTYPE_NONE = 0;
 
 /** IEEE 802.3, 3.2.6: up to this value the field is a length and an LLC header follows. */
@@ -39,7 +39,7 @@ export class LinkHeader {
   vlan = 0;
 }
 
-/** Fills in `header`. False when the frame ends inside its link-layer header. */
+/** Fills in `header`. Returns false when the frame ends inside its link-layer header. */
 export function readLinkHeader(frame: Uint8Array, length: number, linkType: LinkType, header: LinkHeader): boolean {
   header.source = 0;
   header.vlan = 0;
@@ -63,7 +63,7 @@ export function readLinkHeader(frame: Uint8Array, length: number, linkType: Link
   }
 }
 
-/** Walks any stack of VLAN tags; each takes four bytes of the frame, so the walk ends. */
+/** Reads any number of VLAN tags. Each takes four bytes of the frame, so this ends. */
 function readTags(frame: Uint8Array, length: number, firstType: number, firstAt: number, header: LinkHeader): boolean {
   let type = firstType;
   let at = firstAt;
@@ -89,8 +89,8 @@ function readTags(frame: Uint8Array, length: number, firstType: number, firstAt:
 }
 
 /**
- * The packet itself says whether it is IPv4 or IPv6. The family before it in a `null` header is not asked: its byte order
- * is the capturing machine's, and IPv6 is 10, 24, 28 or 30 depending on the system.
+ * Reads from the packet itself whether it is IPv4 or IPv6. The address family in a `null` header is of no use: it is in the byte order
+ * of the capturing machine, and IPv6 is 10, 24, 28 or 30, depending on its system.
  */
 function readVersion(frame: Uint8Array, length: number, at: number, header: LinkHeader): boolean {
   if (length <= at) return false;

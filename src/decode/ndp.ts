@@ -1,5 +1,4 @@
 // IPv6 Neighbor Discovery (RFC 4861): what ARP is to IPv4, and the routers' advertisements.
-
 import { isLinkLocal, isUnspecified } from '../addresses/ip-address.js';
 import { isDeviceMac, readMac } from '../addresses/mac-address.js';
 import type { LinkHeader } from './link-layer.js';
@@ -40,7 +39,8 @@ export function decodeNdp(
   const type = uint8(frame, at);
   const fixed = fixedLength(type);
   if (fixed === 0) return 'other';
-  // What has passed a router does not speak of this link (RFC 4861, 6.1.1, 6.1.2, 7.1.1, 7.1.2); codes other than 0 do not exist.
+  // A lower hop limit means that the packet was routed, so it is not of this link (RFC 4861, 6.1.1, 6.1.2, 7.1.1, 7.1.2). Codes other
+  // than 0 do not exist.
   if (uint8(frame, ip + IPV6_HOP_LIMIT) !== 255 || uint8(frame, at + 1) !== 0) return 'other';
   if (end - at < fixed) return 'short-icmpv6';
 

@@ -1,9 +1,9 @@
-// The protocols in which devices give themselves away: their names and ports.
+// The protocols whose frames are sightings, and their names.
 
 /** The protocol of a sighting, as it stands in JSON. */
 export type Protocol = 'arp' | 'dhcp' | 'ndp' | 'dhcpv6';
 
-/** What people call them. */
+/** As they are written for people. */
 export const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {
   arp: 'ARP',
   dhcp: 'DHCP',

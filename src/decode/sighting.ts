@@ -1,9 +1,9 @@
-// What a decoder writes its findings into. One object of each kind serves all frames, so that a frame that adds
-// nothing costs no allocation: whoever keeps something copies it before the next frame.
+// The objects that decoders fill in. One object of each kind serves all frames, so that a frame that adds nothing costs no
+// allocation. What is to be kept must be copied before the next frame.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Protocol } from './protocol.js';
 
-/** Bytes inside a frame (or inside a decoder's scratch buffer): from `start` up to, not including, `end`. Empty means absent. */
+/** Bytes in a frame or in a decoder's own buffer: from `start` up to, not including, `end`. Empty means absent. */
 export class Span {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
@@ -28,7 +28,7 @@ export class Span {
     this.set(other.bytes, other.start, other.end);
   }
 
-  /** FNV-1a over the bytes, signed: tells cheaply, without making text, whether a fact is the one already known. */
+  /** Returns FNV-1a of the bytes, signed. It shows whether a fact is known already, without making text of it. */
   hash(): number {
     let hash = 0x811c9dc5;
     for (let i = this.start; i < this.end; i++) hash = Math.imul(hash ^ (this.bytes[i] as number), 0x01000193);
@@ -38,13 +38,13 @@ export class Span {
 
 const VIA_NUMBERS: Readonly<Record<Protocol, number>> = { arp: 1, dhcp: 2, ndp: 3, dhcpv6: 4 };
 
-/** One step of a hash over 32-bit numbers; for each `hash` it maps different values to different answers. */
+/** One step of a hash over 32-bit numbers. With the same `hash`, different values give different results. */
 function mix(hash: number, value: number): number {
   const product = Math.imul(hash ^ value, 0x9e3779b1);
   return product ^ (product >>> 15);
 }
 
-/** What one frame proves: this MAC was active, with what the frame says about it besides. */
+/** What one frame proves: this MAC was active. With it come the facts that the frame has about the device. */
 export class Sighting {
   mac: MacAddress = 0;
   via: Protocol = 'arp';
@@ -64,20 +64,19 @@ export class Sighting {
   readonly clientId = new Span();
   /** DHCP option 55. */
   readonly parameterList = new Span();
-  /** The frame reached us from another station than the one it speaks for: a proxy, a repeater, a DHCP relay. */
+  /** Another station than the device sent the frame: a proxy, a repeater, a DHCP relay. */
   forwarded = false;
   /**
-   * The station that sent a DHCP client's broadcast in place of the client: a repeater that writes its own MAC into what it passes on.
-   * 0 for all else. No relay or router is meant: those send under an IP address of their own.
+   * The repeater that passed on a DHCP client's broadcast with its own MAC as the source. 0 for all other frames. Relays and routers are
+   * not repeaters: they send from an IP address of their own.
    */
   repeater: MacAddress = 0;
 
   /**
-   * All that is said about the device, in one number: the same for sightings that say the same, and never 0. What the device asks of a
-   * DHCP server (`parameterList`) is left out.
+   * Returns all facts but `parameterList` as one number. Sightings with the same facts have the same number. It is never 0.
    */
   facts(): number {
-    // All that is small has bits of its own.
+    // Small facts have bits of their own.
     let hash = mix(0, (VIA_NUMBERS[this.via] * 2 + (this.forwarded ? 1 : 0)) * 4_096 + this.vlan);
     hash = mix(hash, this.ipv4);
     // Most sightings have none of these.
@@ -119,8 +118,8 @@ export type AnnouncementKind =
   | 'router-advertisement';
 
 /**
- * What one frame says about the network's own equipment. Nothing of it is believed yet: see src/devices/equipment.ts. Only `kind` is
- * cleared for each frame; the other fields mean something for the kinds that they name.
+ * What one frame says about the network's own equipment. devices/equipment.ts decides what to believe. Only `kind` is cleared for each
+ * frame. The other fields are valid for the kinds that they name.
  */
 export class Announcement {
   kind: AnnouncementKind = 'nothing';
@@ -152,7 +151,7 @@ export class Announcement {
   }
 }
 
-/** Why a frame that should have been decodable was not. Each is a counter, none is ever a log line of its own. */
+/** Why a frame is malformed. Each has a counter, and none is logged for itself. */
 export type Malformed =
   | 'short-link-header'
   | 'short-arp'
@@ -169,7 +168,7 @@ export type Malformed =
   | 'bad-dhcpv6';
 
 /**
- * A decoder's answer. `sighting`: the Sighting it was given is filled in. `other`: a proper frame that proves nobody's
- * presence (the Announcement may still be filled in). Anything else: malformed, and neither object means anything.
+ * What a decoder returns. `sighting`: the Sighting is filled in. `other`: a correct frame that is no sighting; the Announcement may
+ * be filled in. Anything else: the frame is malformed, and neither object is valid.
  */
 export type Verdict = 'sighting' | 'other' | Malformed;

@@ -9,12 +9,12 @@ const HEADER_LENGTH = 8;
 export class Datagram {
   start = 0;
   end = 0;
-  /** There was more: the frame is a first fragment, or was cut by a snap length. What is there may be used as far as it goes. */
+  /** The payload goes on behind the frame, which is a first fragment or was cut at a snap length. */
   cut = false;
 }
 
 /**
- * Fills in `datagram` and answers null when it comes from or goes to one of two ports; otherwise the verdict. Octets
+ * Fills in `datagram` and returns null when it comes from or goes to one of two ports. Returns a verdict otherwise. Octets
  * after the UDP length are padding. The checksum is not verified (it is often left to the network card).
  */
 export function readDatagram(

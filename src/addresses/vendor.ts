@@ -25,9 +25,10 @@ const WINDOW = 2_048;
 const MAX_NAMES = 65_536;
 
 /**
- * oui-data is a JSON object of 5.6 MB with a line for each prefix: ` "3C22FB": "Apple, Inc.\n1 Infinite Loop\n...",`. Parsing it takes a
- * fifth of a second and 40 MB, for the few dozen vendors that a space sees. But its lines are in order: first by the length of the prefix,
- * then by the prefix. So each vendor is searched for in the file, once. A test holds this against JSON.parse, for every prefix.
+ * oui-data is a JSON object of 5.6 MB with a line for each prefix: ` "3C22FB": "Apple, Inc.\n1 Infinite Loop\n...",`. Parsing it
+ * takes a fifth of a second and 40 MB, for the few dozen vendors that a space sees. But its lines are in order: first by the length
+ * of the prefix, then by the prefix. So each vendor is searched for in the file, once. A test holds this against JSON.parse, for
+ * every prefix.
  */
 class VendorFile {
   private readonly file = openSync(createRequire(import.meta.url).resolve('oui-data'), 'r');
@@ -97,7 +98,10 @@ export function isRandomised(mac: MacAddress): boolean {
   return isLocallyAdministered(mac) && !LOCAL_PREFIXES.has(Math.floor(mac / 2 ** 24));
 }
 
-/** Returns the maker's name as registered, without the postal address. Null when nobody registered the prefix, or the address is random. */
+/**
+ * Returns the maker's name as registered, without the postal address. Null when nobody registered the prefix, or the address is
+ * random.
+ */
 export function vendorOf(mac: MacAddress): string | null {
   if (isLocallyAdministered(mac)) return LOCAL_PREFIXES.get(Math.floor(mac / 2 ** 24)) ?? null;
   vendors ??= new VendorFile();

@@ -1,20 +1,19 @@
-// The kernel's part of the work: a filter (pcap-filter(7)) that lets through the few frames a sighting can come from.
+// The filters that run in the kernel (pcap-filter(7)): for the frames that can hold a sighting, and for keep-alives.
 import type { LinkType } from '../decode/frame.js';
 
 /**
- * A filter has no loops: it looks behind this many VLAN tags, and passes what has more, which hardly exists, unseen. With three, the
- * filter would be larger than kernels before 6.8 allow (net.core.optmem_max, 20,480 octets): libpcap would then run it in user space,
- * and every frame would be copied to us.
+ * The filter reads behind this many VLAN tags, because filters have no loops. A frame with more tags, which is very rare, passes
+ * whatever it holds. With three tags the filter would be larger than kernels before 6.8 allow (net.core.optmem_max, 20,480 octets).
+ * libpcap would then run it in user space, and every frame would be copied to this process.
  */
 export const MAX_TAGS = 2;
 
 /**
- * A filter for frames of `linkType`, live or from a file: ARP, DHCPv4, and with `ipv6` Neighbor Discovery and DHCPv6; plain, under
- * VLAN tags, and in LLC/SNAP. Of a fragmented packet it passes the first fragment.
+ * Returns a filter for frames of `linkType`, live or from a file: ARP, DHCPv4, and with `ipv6` Neighbor Discovery and DHCPv6. They pass
+ * untagged, with VLAN tags, and in LLC/SNAP. Of a fragmented packet the first fragment passes.
  *
- * It reads the frame at fixed places rather than with the keywords `arp`, `udp port` and `vlan`: those do not look behind
- * LLC/SNAP, `vlan` exists for Ethernet only, and the kernel takes the outer tag off before a live filter runs. Here a frame
- * that lost its tag is simply one with one tag fewer.
+ * It reads the frame at fixed places, without the keywords `arp`, `udp port` and `vlan`. These do not read behind LLC/SNAP, `vlan`
+ * exists for Ethernet only, and the kernel removes the outer tag before a live filter runs. Here such a frame has one tag fewer.
  */
 export function captureFilter(linkType: LinkType, options: { ipv6: boolean }): string {
   switch (linkType) {
@@ -32,25 +31,25 @@ export function captureFilter(linkType: LinkType, options: { ipv6: boolean }): s
 }
 
 /**
- * A filter for the keep-alives among the frames of `linkType`: those to a broadcast or multicast address that `captureFilter` keeps
- * out. Null for links without addresses, where there are none.
+ * Returns a filter for the keep-alives among the frames of `linkType`: the frames to a broadcast or multicast address that
+ * `captureFilter` does not let through. Null for links without addresses, which have no keep-alives.
  *
- * The test of the address comes first: it takes two instructions to be rid of unicast frames, which most are.
+ * The test of the address comes first, because two instructions then reject unicast frames, which most are.
  */
 export function keepAliveFilter(linkType: LinkType, options: { ipv6: boolean }): string | null {
   const group = toGroup(linkType);
   return group === null ? null : `(${group}) and not (${captureFilter(linkType, options)})`;
 }
 
-/** A filter for all that one of the two others lets through. */
+/** Returns a filter for all that either of the two others lets through. */
 export function captureOrKeepAliveFilter(linkType: LinkType, options: { ipv6: boolean }): string {
   const group = toGroup(linkType);
   const capture = captureFilter(linkType, options);
-  // In this order: what ends before the address of its cooked header may still be ARP by its protocol.
+  // The capture filter comes first: a frame that ends before the address in its cooked header can still be ARP.
   return group === null ? capture : `(${capture}) or (${group})`;
 }
 
-/** Broadcast and multicast: the I/G bit of the destination, or in cooked captures, which have no destination, the packet type. */
+/** Broadcast and multicast. Ethernet has the I/G bit of the destination. Cooked captures have no destination, but a packet type. */
 function toGroup(linkType: LinkType): string | null {
   switch (linkType) {
     case 'ethernet':
@@ -65,12 +64,12 @@ function toGroup(linkType: LinkType): string | null {
   }
 }
 
-/** `type` is where the EtherType (or IEEE 802.3 length) lies, `payload` where the packet starts. */
+/** `type` is the place of the EtherType (or IEEE 802.3 length), `payload` that of the packet. */
 function inFrame(type: number, payload: number, tags: number, ipv6: boolean): string {
   const ways = [byEtherType(type, payload, ipv6)];
   const behindTag = tags > 0 ? ` and (${inFrame(payload + 2, payload + 4, tags - 1, ipv6)})` : '';
   ways.push(`(${isTag(type)}${behindTag})`);
-  // Last, so that the optimiser drops the test for a length once the EtherType is known: most frames are IP that is not ours.
+  // This comes last, so that the optimiser drops the test for a length once the EtherType is known. Most frames are IP.
   ways.push(`(${isSnap(type, payload)} and (${byEtherType(payload + 6, payload + 8, ipv6)}))`);
   return ways.join(' or ');
 }
@@ -82,7 +81,7 @@ function byEtherType(type: number, packet: number, ipv6: boolean): string {
   return ipv6 ? `${arp} or ${dhcp} or ${ip6}` : `${arp} or ${dhcp}`;
 }
 
-/** Where nothing else tells the protocol, the first four bits of the packet do. */
+/** Links without an EtherType: the first four bits of the packet are the version of IP. */
 function inPacket(packet: number, ipv6: boolean): string {
   const dhcp = `(link[${packet}] & 0xf0 = 0x40 and ${isDhcp(packet)})`;
   const ip6 = `(link[${packet}] & 0xf0 = 0x60 and (${isNdpOrDhcpv6(packet)}))`;
@@ -93,7 +92,7 @@ function isTag(type: number): string {
   return `(link[${type}:2] = 0x8100 or link[${type}:2] = 0x88a8 or link[${type}:2] = 0x9100)`;
 }
 
-/** RFC 1042, and a length where the EtherType would be. */
+/** RFC 1042: there is a length in place of the EtherType. */
 function isSnap(type: number, payload: number): string {
   return `link[${type}:2] <= 1500 and link[${payload}:4] = 0xaaaa0300 and link[${payload + 4}:2] = 0`;
 }
@@ -108,8 +107,8 @@ function isDhcp(packet: number): string {
 }
 
 /**
- * Directly behind the IPv6 header, or behind one extension header; fragments carry DHCPv6 only (RFC 6980). What has two extension
- * headers or more, which hardly exists on a LAN, passes unseen.
+ * Directly behind the IPv6 header, or behind one extension header. In fragments there is only DHCPv6 (RFC 6980). A packet with two
+ * extension headers or more, which is very rare on a LAN, passes whatever it holds.
  */
 function isNdpOrDhcpv6(packet: number): string {
   const first = packet + 6;

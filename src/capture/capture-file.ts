@@ -1,4 +1,4 @@
-// Frames from a capture file, through libpcap, with an honest account of how the file ended.
+// Frames from a capture file, through libpcap, and whether the file was read to its end.
 import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { PcapSession } from 'pcap';
@@ -10,8 +10,8 @@ import { linkTypeOf, unsupportedLinkType } from './link-type.js';
 import { passesCaptureFilter } from './passes-filter.js';
 
 /**
- * How reading ended. `frames` are those that can hold a sighting, which `onFrame` was given. `reason` names the file, says
- * what is wrong with it, and what to do where something can be done.
+ * How reading ended. `frames` is the number of frames that `onFrame` was given. `reason` names the file and says what is wrong with
+ * it, and what to do if something can be done.
  */
 export type CaptureFileEnd =
   | { readonly complete: true; readonly frames: number }
@@ -19,10 +19,10 @@ export type CaptureFileEnd =
 
 /**
  * Gives every frame of a pcap or pcapng file that can hold a sighting to `onFrame`, in the file's order, and resolves at its end
- * or where it is damaged. Of every other broadcast or multicast frame `onKeepAlive` is given the source address, in the same order.
- * The whole file is read in one go: nothing else runs meanwhile.
+ * or where it is damaged. `onKeepAlive` is given the source address of every other broadcast or multicast frame, in the same order.
+ * The whole file is read in one go, so nothing else runs meanwhile.
  *
- * Rejects only with what the handlers throw, and then reads no further.
+ * Rejects only with what a handler throws, and reads no further then.
  */
 export async function readCaptureFile(
   path: string,
@@ -50,22 +50,22 @@ export async function readCaptureFile(
   return isWhole ? { complete: true, frames } : { complete: false, frames, reason: damage(path, file.format) };
 }
 
-/** Tells apart what `captureOrKeepAliveFilter` has let through. */
+/** Whether a frame that `captureOrKeepAliveFilter` let through is a keep-alive. */
 function isKeepAlive(frame: Uint8Array, length: number, linkType: LinkType, { ipv6 }: { ipv6: boolean }): boolean {
   return isToGroup(frame, length, linkType) && !passesCaptureFilter(frame, length, linkType, ipv6);
 }
 
-/** When the first frame of a capture file was captured, ms since the epoch; null when there is none that can be read. */
+/** Returns when the first frame of a capture file was captured, ms since the epoch; null when no frame can be read. */
 export function firstFrameMs(path: string): number | null {
   try {
     return new OfflineSession(path, '').readFirst();
   } catch {
-    // Reading it in earnest will say what is wrong with it.
+    // `readCaptureFile` will say what is wrong with it.
     return null;
   }
 }
 
-/** Opens the file twice, because the filter depends on the link type and has to be given when opening. */
+/** Opens the file twice, because the filter must be given when opening, and depends on the link type in the file. */
 function openCapture(
   path: string,
   filterFor: (linkType: LinkType) => string,
@@ -82,7 +82,7 @@ function openCapture(
   }
 }
 
-/** Counts all frames, not only the filtered ones, so that the number is the one that Wireshark and tcpdump show. */
+/** Counts all frames, not only those that pass the filter, so that the number is the one that Wireshark and tcpdump show. */
 function damage(path: string, format: Format): string {
   const session = new OfflineSession(path, '');
   session.read('raw', () => {});
@@ -111,7 +111,7 @@ const BROKEN_OFF = -2;
 
 /** One opened file. It must be read or closed, or its file descriptor stays open. */
 class OfflineSession extends Session {
-  /** Read so far. */
+  /** Frames read so far. */
   frames = 0;
   readonly #dispatch: () => number;
   /** ts_sec, ts_usec, caplen, len in the machine's byte order. */
@@ -132,18 +132,18 @@ class OfflineSession extends Session {
     session.dispatch = () => 0;
   }
 
-  /** Reads to the end and closes. False when libpcap stopped at something that it could not read. */
+  /** Reads to the end and closes. Returns false when libpcap stopped at something that it could not read. */
   read(linkType: LinkType, onFrame: FrameHandler): boolean {
     this.#linkType = linkType;
     this.#onFrame = onFrame;
     const result = this.#dispatch();
     if (this.#thrown.length > 0) throw this.#thrown[0];
-    // Closed from within, it is freed already; once more would be once too often for the native code.
+    // A session that a handler closed is freed already. The native code must not free it twice.
     if (result !== BROKEN_OFF) this.free();
     return result === 0;
   }
 
-  /** The time of the first frame, without reading further; closes. */
+  /** Returns the time of the first frame, reads no further, and closes. */
   readFirst(): number | null {
     let first: number | null = null;
     this.read('raw', (_frame, _length, atMs) => {
@@ -153,13 +153,13 @@ class OfflineSession extends Session {
     return first;
   }
 
-  /** The handle is only freed by the dispatch that finds the session closed. */
+  /** Only a dispatch that finds the session closed frees the handle. */
   free(): void {
     this.close();
     this.#dispatch();
   }
 
-  /** Called by the native code for each frame. The package's own makes an event of it, with an object for each of a million frames. */
+  /** Called by the native code for each frame. The package's own method emits an event, and makes an object for each frame. */
   protected on_packet_ready(): void {
     const { buf } = this;
     const header = this.#header;
@@ -168,7 +168,7 @@ class OfflineSession extends Session {
     try {
       this.#onFrame(buf, Math.min(header[2] as number, buf.length), atMs, this.#linkType);
     } catch (error) {
-      // Thrown through the native code it would end the process.
+      // An error thrown through the native code would end the process.
       this.#thrown.push(error);
       this.close();
     }
@@ -188,7 +188,7 @@ const COMPRESSIONS: [magic: RegExp, name: string, command: string][] = [
   [/^04224d18/, 'lz4', 'unlz4'],
 ];
 
-/** The format of the file at `path`, or why it cannot be a capture, as far as that can be told without libpcap. */
+/** Returns the format of the file at `path`, or why it cannot be a capture, as far as that is known without libpcap. */
 async function identify(path: string): Promise<{ format: Format } | { obstacle: string }> {
   try {
     const status = await stat(path);

@@ -1,22 +1,17 @@
-// Keeps captures running on interfaces that come and go. libpcap says nothing when a link goes down or an interface is
-// deleted, and stays silent for ever afterwards: so the interfaces are looked at once a second, and captures opened anew.
+// Keeps captures running on interfaces that come and go. libpcap reports nothing when a link goes down or an interface is deleted, and
+// its capture is silent from then on. So each interface is looked at once a second, and its captures are opened anew when needed.
+import { CaptureError } from './capture-error.js';
 import type { FrameHandler, FrameSource, KeepAliveHandler } from './frame-source.js';
-import {
-  CaptureError,
-  type CaptureStats,
-  captureLive,
-  freeClosedCaptures,
-  type LiveCapture,
-  type LiveCaptureOptions,
-} from './live-interface.js';
+import { type CaptureStats, freeClosedCaptures, type LiveCapture } from './live-capture.js';
+import { captureLive, type LiveCaptureOptions } from './live-interface.js';
 import { captureKeepAlives } from './live-keep-alives.js';
 import { type NetworkInterface, readDrops, readInterface } from './network-interfaces.js';
 
 const LOOK_EVERY_MS = 1_000;
-/** Captures of deleted interfaces that pcap cannot free, some 2 MB each: past this many a new process is the only cure. */
+/** pcap cannot free captures of deleted interfaces, some 2 MB each. When there are more than this, a new process must be started. */
 const MAX_UNFREED = 64;
 
-/** How one interface is doing. */
+/** The state of an interface. */
 export interface InterfaceState {
   readonly name: string;
   /** Whether frames can arrive. */
@@ -25,21 +20,21 @@ export interface InterfaceState {
   reason: string | null;
   /** Since when it is in this state, steady time (performance.now). */
   sinceMs: number;
-  /** Neither a frame nor a keep-alive for longer than the silence alarm although the link is up. */
+  /** Neither a frame nor a keep-alive has come for longer than the silence alarm, although the link is up. */
   isSilent: boolean;
   /** Steady time of the latest frame or (to a second) keep-alive, null when none ever arrived. */
   lastFrameMs: number | null;
-  /** Frames that passed the filter; this and the rest since the monitor started, over all openings. */
+  /** Frames that passed the filter. This and all other counts are since the monitor started, over all openings. */
   frames: number;
-  /** Broadcast and multicast frames that cannot hold a sighting, where they are listened to. They have a capture of their own. */
+  /** Broadcast and multicast frames that cannot hold a sighting. They have a capture of their own; 0 when it is turned off. */
   keepAlives: number;
   /** Lost because we were too slow, as libpcap counts them. */
   droppedByKernel: number;
   /** Lost by the interface or its driver. */
   droppedByInterface: number;
-  /** How often capturing was interrupted in a flood so that others had their turn. */
+  /** How often capturing was interrupted in a flood, see live-capture.ts. */
   brokenOff: number;
-  /** Keep-alives lost because we were too slow. This and the next do no harm: devices send more of them. */
+  /** Keep-alives lost because we were too slow. That does no harm, because devices send more of them. */
   droppedKeepAlives: number;
   /** How often the capture of keep-alives was interrupted. */
   brokenOffKeepAlives: number;
@@ -55,7 +50,7 @@ interface Watched {
   openedIndex: number;
   /** Null also where there are no keep-alives: on links without addresses, and when nobody listens to them. */
   keepAliveCapture: LiveCapture | null;
-  /** What the open captures and the interface had counted when they were last asked. */
+  /** What the open captures and the interface had counted at the last look. */
   counted: CaptureStats;
   countedKeepAlives: CaptureStats;
   heardKeepAlives: number;
@@ -74,19 +69,19 @@ const NOTHING: CaptureStats = { received: 0, dropped: 0, brokenOff: 0 };
 export interface InterfaceWatchOptions extends LiveCaptureOptions {
   /** No frame for this long while the link is up is an alarm, ms; 0 for never. */
   readonly silenceAlarmMs: number;
-  /** Hears of every change of an interface's state, once. `before` is null at the start. */
+  /** Called once for every change of an interface's state. `before` is null at the start. */
   readonly onChange: (status: Readonly<InterfaceState>, before: InterfaceState['state'] | null) => void;
-  /** An interface fell silent (`isSilent`), or a frame ended the silence. */
+  /** Called when an interface falls silent (`isSilent`), and when a frame ends the silence. */
   readonly onSilence: (status: Readonly<InterfaceState>) => void;
   /** Keep-alives cannot be captured although frames can (`keepAliveFailure`), or can be again. Each is told once. */
   readonly onKeepAliveFailure: (status: Readonly<InterfaceState>) => void;
-  /** Frames (not keep-alives) were lost, or capturing was broken off, since the last look. */
+  /** Called when frames (not keep-alives) were lost, or capturing was broken off, since the last look. */
   readonly onLoss: (status: Readonly<InterfaceState>) => void;
 }
 
-/** Frames, and how the interfaces they come from are doing. */
+/** Frames, and the state of the interfaces that they come from. */
 export interface WatchedSource extends FrameSource {
-  /** As of the latest look, at most a second ago. */
+  /** The states at the latest look, at most a second ago. */
   states(): readonly Readonly<InterfaceState>[];
 }
 
@@ -130,7 +125,7 @@ export class InterfaceWatch implements WatchedSource {
   }
 
   /**
-   * Resolves after `stop`. Rejects with a CaptureError that no waiting can mend: no permission; at the start also an
+   * Resolves after `stop`. Rejects with a CaptureError when waiting cannot help: without permission, and at the start also for an
    * unsupported link type. With `onKeepAlive` each interface is opened twice.
    */
   run(onFrame: FrameHandler, onKeepAlive?: KeepAliveHandler): Promise<void> {
@@ -139,7 +134,7 @@ export class InterfaceWatch implements WatchedSource {
       this.finish = resolve;
       const look = (isFirst: boolean) => {
         try {
-          for (const one of this.watched) this.look(one, handlers, isFirst);
+          for (const entry of this.watched) this.look(entry, handlers, isFirst);
           if (freeClosedCaptures() > MAX_UNFREED) {
             throw new CaptureError(
               'failed',
@@ -153,14 +148,14 @@ export class InterfaceWatch implements WatchedSource {
         }
       };
       look(true);
-      // Not when it was stopped, or refused, on the way.
+      // The first look may have stopped or refused it.
       if (this.finish !== undefined) this.timer = setInterval(look, LOOK_EVERY_MS, false);
     });
   }
 
   stop(): void {
     clearInterval(this.timer);
-    for (const one of this.watched) this.close(one);
+    for (const entry of this.watched) this.close(entry);
     this.finish?.();
     this.finish = undefined;
   }
@@ -169,56 +164,56 @@ export class InterfaceWatch implements WatchedSource {
     return this.watched.map(({ status }) => status);
   }
 
-  private look(one: Watched, handlers: Handlers, isFirst: boolean): void {
-    const seen = readInterface(one.status.name);
-    this.count(one, seen);
-    const isStillGood = seen?.isUp === true && seen.index === one.openedIndex && one.capture?.isAlive === true;
-    if (one.capture !== null && !isStillGood) {
-      this.close(one);
-      if (seen?.isUp) this.become(one, 'down', 'the interface was down or made anew between two looks', false);
+  private look(entry: Watched, handlers: Handlers, isFirst: boolean): void {
+    const seen = readInterface(entry.status.name);
+    this.count(entry, seen);
+    const isStillGood = seen?.isUp === true && seen.index === entry.openedIndex && entry.capture?.isAlive === true;
+    if (entry.capture !== null && !isStillGood) {
+      this.close(entry);
+      if (seen?.isUp) this.become(entry, 'down', 'the interface was down or made anew between two looks', false);
     }
-    if (seen === null) this.become(one, 'missing', 'there is no such interface; waiting for it', isFirst);
-    else if (!seen.isUp) this.become(one, 'down', 'the interface is down; waiting for it', isFirst);
+    if (seen === null) this.become(entry, 'missing', 'there is no such interface; waiting for it', isFirst);
+    else if (!seen.isUp) this.become(entry, 'down', 'the interface is down; waiting for it', isFirst);
     else {
-      if (one.capture === null && !this.open(one, seen, handlers.onFrame, isFirst)) return;
-      if (handlers.onKeepAlive !== undefined) this.openKeepAlives(one, handlers.onKeepAlive);
-      if (seen.hasCarrier) this.become(one, 'capturing', null, isFirst);
-      else this.become(one, 'no-link', 'the interface has no link; waiting for it', isFirst);
+      if (entry.capture === null && !this.open(entry, seen, handlers.onFrame, isFirst)) return;
+      if (handlers.onKeepAlive !== undefined) this.openKeepAlives(entry, handlers.onKeepAlive);
+      if (seen.hasCarrier) this.become(entry, 'capturing', null, isFirst);
+      else this.become(entry, 'no-link', 'the interface has no link; waiting for it', isFirst);
     }
-    this.listen(one.status);
+    this.listen(entry.status);
   }
 
-  private open(one: Watched, seen: NetworkInterface, onFrame: FrameHandler, isFirst: boolean): boolean {
-    const { status } = one;
+  private open(entry: Watched, seen: NetworkInterface, onFrame: FrameHandler, isFirst: boolean): boolean {
+    const { status } = entry;
     try {
-      one.capture = captureLive(status.name, this.options, (frame, length, eventMs, linkType) => {
+      entry.capture = captureLive(status.name, this.options, (frame, length, eventMs, linkType) => {
         status.frames++;
         status.lastFrameMs = performance.now();
         onFrame(frame, length, eventMs, linkType);
       });
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
-      // It can vanish between the look and the opening; the next look will say so.
+      // The interface can vanish between the look and the opening. The next look will report it.
       if (error.problem === 'no-such-interface' || error.problem === 'interface-down') return false;
       if (isFirst || error.problem === 'no-permission') throw error;
-      this.become(one, 'failed', error.message, false);
+      this.become(entry, 'failed', error.message, false);
       return false;
     }
-    one.openedIndex = seen.index;
-    one.counted = NOTHING;
+    entry.openedIndex = seen.index;
+    entry.counted = NOTHING;
     status.reopened++;
     return true;
   }
 
-  /** Sightings do not wait for keep-alives: when these cannot be captured, the interface captures all the same. */
-  private openKeepAlives(one: Watched, onKeepAlive: KeepAliveHandler): void {
-    const { status, capture, keepAliveCapture } = one;
+  /** If keep-alives cannot be captured, sightings still are. */
+  private openKeepAlives(entry: Watched, onKeepAlive: KeepAliveHandler): void {
+    const { status, capture, keepAliveCapture } = entry;
     if (capture === null || keepAliveCapture?.isAlive === true) return;
     keepAliveCapture?.close();
-    one.keepAliveCapture = null;
-    one.countedKeepAlives = NOTHING;
+    entry.keepAliveCapture = null;
+    entry.countedKeepAlives = NOTHING;
     try {
-      one.keepAliveCapture = captureKeepAlives(status.name, capture.linkType, this.options, (mac, eventMs) => {
+      entry.keepAliveCapture = captureKeepAlives(status.name, capture.linkType, this.options, (mac, eventMs) => {
         status.keepAlives++;
         onKeepAlive(mac, eventMs);
       });
@@ -228,44 +223,44 @@ export class InterfaceWatch implements WatchedSource {
       status.keepAliveFailure = error.message;
     }
     const isFailing = status.keepAliveFailure !== null;
-    if (isFailing === one.isKeepAliveFailureTold) return;
-    one.isKeepAliveFailureTold = isFailing;
+    if (isFailing === entry.isKeepAliveFailureTold) return;
+    entry.isKeepAliveFailureTold = isFailing;
     this.options.onKeepAliveFailure(status);
   }
 
-  private close(one: Watched): void {
-    one.capture?.close();
-    one.capture = null;
-    one.keepAliveCapture?.close();
-    one.keepAliveCapture = null;
-    one.status.keepAliveFailure = null;
+  private close(entry: Watched): void {
+    entry.capture?.close();
+    entry.capture = null;
+    entry.keepAliveCapture?.close();
+    entry.keepAliveCapture = null;
+    entry.status.keepAliveFailure = null;
   }
 
-  private count(one: Watched, seen: NetworkInterface | null): void {
-    const { status } = one;
-    const now = one.capture?.stats() ?? one.counted;
+  private count(entry: Watched, seen: NetworkInterface | null): void {
+    const { status } = entry;
+    const now = entry.capture?.stats() ?? entry.counted;
     const interfaceDrops = seen === null ? 0 : readDrops(seen.name);
-    // The kernel's counters begin anew with an interface that was made anew.
-    const byKernel = Math.max(0, now.dropped - one.counted.dropped);
-    const byInterface = seen?.index === one.openedIndex ? Math.max(0, interfaceDrops - one.interfaceDrops) : 0;
-    const brokenOff = now.brokenOff - one.counted.brokenOff;
-    one.counted = now;
-    one.interfaceDrops = interfaceDrops;
+    // When an interface is deleted and made again, the kernel counts from 0.
+    const byKernel = Math.max(0, now.dropped - entry.counted.dropped);
+    const byInterface = seen?.index === entry.openedIndex ? Math.max(0, interfaceDrops - entry.interfaceDrops) : 0;
+    const brokenOff = now.brokenOff - entry.counted.brokenOff;
+    entry.counted = now;
+    entry.interfaceDrops = interfaceDrops;
     status.droppedByKernel += byKernel;
     status.droppedByInterface += byInterface;
     status.brokenOff += brokenOff;
-    this.countKeepAlives(one);
+    this.countKeepAlives(entry);
     if (byKernel + byInterface + brokenOff > 0) this.options.onLoss(status);
   }
 
-  private countKeepAlives(one: Watched): void {
-    const { status, countedKeepAlives: before } = one;
-    const now = one.keepAliveCapture?.stats() ?? before;
-    one.countedKeepAlives = now;
+  private countKeepAlives(entry: Watched): void {
+    const { status, countedKeepAlives: before } = entry;
+    const now = entry.keepAliveCapture?.stats() ?? before;
+    entry.countedKeepAlives = now;
     status.droppedKeepAlives += Math.max(0, now.dropped - before.dropped);
     status.brokenOffKeepAlives += now.brokenOff - before.brokenOff;
-    if (status.keepAlives > one.heardKeepAlives) status.lastFrameMs = performance.now();
-    one.heardKeepAlives = status.keepAlives;
+    if (status.keepAlives > entry.heardKeepAlives) status.lastFrameMs = performance.now();
+    entry.heardKeepAlives = status.keepAlives;
   }
 
   private listen(status: InterfaceState): void {
@@ -274,12 +269,12 @@ export class InterfaceWatch implements WatchedSource {
     const isSilent = silenceAlarmMs > 0 && status.state === 'capturing' && performance.now() - heardMs > silenceAlarmMs;
     if (isSilent === status.isSilent) return;
     status.isSilent = isSilent;
-    // A link that went down says so itself; only a frame, or a new start, ends the silence.
+    // When the link went down, `onChange` has reported it, and that is not the end of the silence.
     if (isSilent || status.state === 'capturing') onSilence(status);
   }
 
-  private become(one: Watched, state: InterfaceState['state'], reason: string | null, isFirst: boolean): void {
-    const { status } = one;
+  private become(entry: Watched, state: InterfaceState['state'], reason: string | null, isFirst: boolean): void {
+    const { status } = entry;
     const before = status.state;
     if (before === state && !isFirst) return;
     status.state = state;

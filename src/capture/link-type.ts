@@ -1,7 +1,7 @@
-// Link types by the names the pcap package gives them (https://www.tcpdump.org/linktypes.html).
+// Link types by the names that the pcap package has for them (https://www.tcpdump.org/linktypes.html).
 import type { LinkType } from '../decode/frame.js';
 
-/** The package knows a few by name and prints the others' DLT numbers. */
+/** The package knows some by name. For the others it has a text with their DLT number. */
 const DECODED: Record<string, LinkType> = {
   LINKTYPE_ETHERNET: 'ethernet',
   LINKTYPE_LINUX_SLL: 'linux-sll',
@@ -35,12 +35,12 @@ const REFUSED: Record<string, [name: string, advice: string]> = {
   'Unknown linktype 258': ['PKTAP', 'Record one interface instead of pktap, for example with tcpdump -i en0'],
 };
 
-/** The link type that the pcap package calls `pcapName`; null when this project cannot decode it. */
+/** Returns the link type that the pcap package calls `pcapName`; null when this project cannot decode it. */
 export function linkTypeOf(pcapName: string): LinkType | null {
   return DECODED[pcapName] ?? null;
 }
 
-/** Says what is unsupported and what to do, as the end of a sentence: `unsupported link type PPI. Monitor mode ...`. */
+/** Returns the end of a sentence that says what is unsupported and what to do: `unsupported link type PPI. Monitor mode ...`. */
 export function unsupportedLinkType(pcapName: string): string {
   const number = pcapName.replace('Unknown linktype ', '');
   const [name, advice] = REFUSED[pcapName] ?? [number, ON_THE_INTERFACE];

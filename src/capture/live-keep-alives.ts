@@ -1,47 +1,48 @@
-// Keep-alives from one live interface: a second capture beside that of live-interface.ts. Its frames are cut off behind their
-// link-layer header, so that what devices say to each other never enters this process.
+// Keep-alives from one live interface: a second capture beside that of live-interface.ts. Its frames are cut behind the link-layer
+// header, so that what devices send to each other never enters this process.
 import type { PcapSession } from 'pcap';
 import type { LinkType } from '../decode/frame.js';
 import { readKeepAlive } from '../decode/keep-alive.js';
 import { keepAliveFilter } from './bpf-filter.js';
+import { captureErrorOf } from './capture-error.js';
 import type { KeepAliveHandler } from './frame-source.js';
 import {
   type ClosedOpening,
-  captureErrorOf,
   captureWithBreaks,
   type LiveCapture,
-  type LiveCaptureOptions,
-  loadPcap,
-  type NativeSession,
   type OpenInterface,
   openingClosed,
   openingFreed,
-} from './live-interface.js';
+  Turn,
+} from './live-capture.js';
+import type { LiveCaptureOptions } from './live-interface.js';
+import {
+  BROKEN_OFF,
+  FAILED,
+  loadPcap,
+  type NativeSession,
+  type SessionInternals,
+  sessionCounts,
+} from './pcap-session.js';
 
 /**
- * The link-layer header without tags. Of Ethernet the two addresses (12 octets) are too few: libpcap 1.10 makes the slots of the
- * kernel's buffer so that 10 octets of a frame fit in then. With 14, 26 would fit in, and the kernel copies the 14.
+ * The link-layer header without tags. For Ethernet the 12 octets of the two addresses are too few: libpcap 1.10 then makes slots in the
+ * kernel's buffer that hold only 10 octets of a frame. With 14 the slots hold 26, and the kernel copies the 14.
  */
 const SNAPLEN = { ethernet: 14, 'linux-sll': 16, 'linux-sll2': 20 } as const;
-/** Some 20,000 slots of 96 octets: 0.4 s of 50,000 frames a second. */
+/** Room for some 20,000 slots of 96 octets. That is 0.4 s of 50,000 frames a second. */
 const BUFFER_BYTES = 2 * 1024 * 1024;
 /**
- * Not with each frame: to be woken for each costs ten times as much CPU as to take many at once. libpcap can wait by itself (its timeout, in
- * TPACKET_V3), but then the kernel's buffer has no slots, and in the moment before the filter is set takes in whole frames.
+ * Frames are taken many at a time, because waking for each costs ten times as much CPU. libpcap could wait by itself (its timeout, in
+ * TPACKET_V3), but then the kernel's buffer has no slots, and it holds whole frames until the filter is set.
  */
 const DRAIN_EVERY_MS = 100;
-/** As in live-interface.ts, but with a longer pause: in a flood keep-alives have a tenth of the time, so that sightings go first. */
-const MAX_TURN_MS = 100;
+/** So long that in a flood keep-alives have a tenth of the time: sightings go first. */
 const PAUSE_AFTER_TURN_MS = 1_000;
-/** How many frames pass between two looks at the clock. */
-const LOOK_AT_CLOCK_EVERY = 64;
-/** What `pcap_dispatch` answers when libpcap failed, and when the capture was broken off and is freed. */
-const FAILED = -1;
-const BROKEN_OFF = -2;
 
 /**
- * Opens `name` once more, of which another capture has told the link type, and calls `onKeepAlive` for each keep-alive, until `close`.
- * Frames come up to DRAIN_EVERY_MS late, with the time at which they were captured. Null on links without addresses.
+ * Opens `name` and calls `onKeepAlive` for each keep-alive, until `close`. `linkType` is known from the capture of frames. Keep-alives
+ * come up to DRAIN_EVERY_MS late, with the time at which they were captured. Returns null on links without addresses.
  * @throws CaptureError when the interface cannot be captured on.
  */
 export function captureKeepAlives(
@@ -56,12 +57,6 @@ export function captureKeepAlives(
     PAUSE_AFTER_TURN_MS,
     (onLongTurn) => new KeepAliveOpening(name, linkType, filter, options, onKeepAlive, onLongTurn),
   );
-}
-
-interface SessionInternals {
-  readonly buf: Buffer;
-  readonly header: Buffer;
-  readonly session: NativeSession;
 }
 
 // The arguments are those that the package's createSession gives.
@@ -83,7 +78,7 @@ interface UnpolledSession extends PcapSession, SessionInternals {
 
 let sessionConstructor: (new (...args: ConstructorParameters<SessionConstructor>) => UnpolledSession) | undefined;
 
-/** A session of the package that nothing wakes, and that makes no object of each frame. */
+/** Opens a session that libuv does not poll, and that makes no object for each frame. */
 function unpolledSession(...args: ConstructorParameters<SessionConstructor>): UnpolledSession {
   if (sessionConstructor === undefined) {
     const { PcapSession } = loadPcap();
@@ -95,7 +90,7 @@ function unpolledSession(...args: ConstructorParameters<SessionConstructor>): Un
         this.onFrame();
       }
     }
-    // The package sets this property, and has libuv watch the socket right afterwards.
+    // The package sets this property, and right afterwards lets libuv poll the socket.
     Object.defineProperty(Unpolled.prototype, 'session', {
       set(native: NativeSession & { start_polling: () => void }) {
         native.start_polling = () => {};
@@ -116,8 +111,7 @@ class KeepAliveOpening implements OpenInterface, ClosedOpening {
   private isOpen = true;
   private isDispatching = false;
   private isFreed = false;
-  private turnBeganMs = 0;
-  private untilClock = LOOK_AT_CLOCK_EVERY;
+  private readonly turn = new Turn();
 
   /** @throws CaptureError */
   constructor(
@@ -143,27 +137,18 @@ class KeepAliveOpening implements OpenInterface, ClosedOpening {
     /** ts_sec, ts_usec, caplen, len in the machine's byte order. */
     const fields = new Uint32Array(header.buffer, header.byteOffset, 4);
     this.session.onFrame = () => {
-      // One more may come after closing.
+      // One more frame may come after closing.
       if (!this.isOpen) return;
       const mac = readKeepAlive(buf, fields[2] as number, linkType);
       const eventMs = (fields[0] as number) * 1_000 + Math.floor((fields[1] as number) / 1_000);
       if (mac !== 0) onKeepAlive(mac, eventMs);
-      if (--this.untilClock > 0) return;
-      this.untilClock = LOOK_AT_CLOCK_EVERY;
-      if (performance.now() - this.turnBeganMs > MAX_TURN_MS) onLongTurn();
+      if (this.turn.isTooLong()) onLongTurn();
     };
     this.timer = setInterval(() => this.drain(), DRAIN_EVERY_MS);
   }
 
   stats(): { received: number; dropped: number } {
-    if (this.isFreed) return { received: 0, dropped: 0 };
-    try {
-      const { ps_recv, ps_drop } = this.session.stats();
-      return { received: ps_recv >>> 0, dropped: ps_drop >>> 0 };
-    } catch {
-      // The interface is gone, and its counters with it.
-      return { received: 0, dropped: 0 };
-    }
+    return this.isFreed ? { received: 0, dropped: 0 } : sessionCounts(this.session);
   }
 
   close(): void {
@@ -178,14 +163,14 @@ class KeepAliveOpening implements OpenInterface, ClosedOpening {
   }
 
   private drain(): void {
-    // Freed, the native code has nothing to dispatch any more; and a turn that closes the opening is followed by the rest of itself.
+    // A freed session cannot dispatch. A turn that closes the opening calls `free`, and must not begin another turn.
     if (this.isDispatching || this.isFreed) return;
-    this.turnBeganMs = performance.now();
+    this.turn.begin();
     this.isDispatching = true;
-    const answer = this.dispatch();
+    const result = this.dispatch();
     this.isDispatching = false;
-    if (answer === FAILED) this.isAlive = false;
-    if (answer !== BROKEN_OFF) return;
+    if (result === FAILED) this.isAlive = false;
+    if (result !== BROKEN_OFF) return;
     this.isFreed = true;
     openingFreed(this);
   }

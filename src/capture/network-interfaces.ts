@@ -26,12 +26,12 @@ function read(path: string): string | null {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch {
-    // Gone, or not readable while the interface is down (carrier answers EINVAL): both mean "no".
+    // The interface is gone, or down (reading the carrier then fails with EINVAL). Both mean "no".
     return null;
   }
 }
 
-/** libpcap's name for all interfaces together, of which the kernel knows nothing: it is always there and up. */
+/** libpcap's name for all interfaces together. The kernel does not know it. It is always there and up. */
 const ANY: NetworkInterface = {
   name: 'any',
   index: 0,
@@ -43,7 +43,7 @@ const ANY: NetworkInterface = {
   isLoopback: false,
 };
 
-/** The interface as it is now; null when there is none of that name. */
+/** Returns the interface as it is now; null when there is none of that name. */
 export function readInterface(name: string): NetworkInterface | null {
   if (name === ANY.name) return ANY;
   if (name === '' || name.includes('/') || name.startsWith('.')) return null;
@@ -62,27 +62,27 @@ export function readInterface(name: string): NetworkInterface | null {
   };
 }
 
-/** Frames that the interface or its driver lost since it exists (libpcap tells them in promiscuous mode only). */
+/** Returns how many frames the interface or its driver has lost (libpcap reports them in promiscuous mode only). */
 export function readDrops(name: string): number {
   const counter = (what: string) => Number(read(`${SYS}/${name}/statistics/${what}`) ?? 0);
   return counter('rx_missed_errors') + counter('rx_fifo_errors');
 }
 
-/** All interfaces, in the order of their names. */
+/** Returns all interfaces, in the order of their names. */
 export function listInterfaces(): NetworkInterface[] {
   let names: string[] = [];
   try {
     names = readdirSync(SYS);
   } catch {
-    // Not Linux, or /sys is not there: no interface can be told.
+    // This is not Linux, or /sys is not there.
   }
   return names
     .sort()
     .map(readInterface)
-    .filter((one) => one !== null);
+    .filter((found) => found !== null);
 }
 
-/** Addresses of this machine's own interfaces: what they send is nobody's visit. */
+/** Returns the addresses of this machine's own interfaces, which are no visitors. */
 export function ownMacs(): Set<MacAddress> {
   return new Set(listInterfaces().flatMap(({ mac }) => (mac === null || mac === 0 ? [] : [mac])));
 }
@@ -93,7 +93,7 @@ export interface DefaultRoute {
   readonly gatewayIpv4: number;
 }
 
-/** The default route with the least metric, of IPv4 (/proc/net/route) or else of IPv6; null when there is none. */
+/** Returns the default route with the least metric, of IPv4 (/proc/net/route) or else of IPv6; null when there is none. */
 export function defaultRoute(): DefaultRoute | null {
   const rows = (text: string | null) => (text ?? '').split('\n').map((line) => line.trim().split(/\s+/));
   const ipv4 = rows(read('/proc/net/route'))
@@ -101,7 +101,7 @@ export function defaultRoute(): DefaultRoute | null {
     .sort((a, b) => Number(a[6]) - Number(b[6]));
   const [name, , gateway = '0'] = ipv4[0] ?? [];
   if (name !== undefined) {
-    // The kernel prints the address as a number of the machine's byte order; all our machines are little-endian.
+    // The kernel prints the address in the machine's byte order. All machines that are supported are little-endian.
     return { interfaceName: name, gatewayIpv4: Buffer.from(gateway.padStart(8, '0'), 'hex').readUInt32LE() };
   }
   const ipv6 = rows(read('/proc/net/ipv6_route'))
@@ -116,7 +116,7 @@ export function defaultRoute(): DefaultRoute | null {
 
 const ATF_COM = 0x2;
 
-/** The MAC that the system has resolved for an IPv4 address (/proc/net/arp, complete entries only); null when it has none. */
+/** Returns the MAC that the system has resolved for an IPv4 address (/proc/net/arp, complete entries only); null when it has none. */
 export function neighbourMac(ipv4: number): MacAddress | null {
   const text = formatIpv4(ipv4);
   for (const line of (read('/proc/net/arp') ?? '').split('\n').slice(1)) {

@@ -1,10 +1,10 @@
-// What captureFilter lets through, said once more in TypeScript. A replay reads a file once, through one filter that lets both kinds
-// of frames in, and has to tell them apart. Every line here has its counterpart in bpf-filter.ts; a test compares the two.
+// The rules of captureFilter in TypeScript. A replay reads a file once, through a filter for frames and keep-alives, and must
+// distinguish them afterwards. Every rule here is also in bpf-filter.ts. A test compares the two.
 import type { LinkType } from '../decode/frame.js';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../decode/link-layer.js';
 import { MAX_TAGS } from './bpf-filter.js';
 
-/** What stands for an octet behind the end of the frame. It is equal to nothing and in no range, as a filter keeps such a frame out. */
+/** The value of an octet behind the end of the frame. It fulfils no rule, because a filter rejects a frame that ends too early. */
 const OUTSIDE = -1;
 
 /** Whether `captureFilter(linkType, { ipv6 })` lets the first `length` octets of `frame` through. */

@@ -1,7 +1,7 @@
-// How far a file that somebody in this process has open was read: libpcap does not tell, Linux does (proc(5), fdinfo).
+// How far a file that is open in this process was read. libpcap does not say it, but Linux does (proc(5), fdinfo).
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 
-/** Returns a function that gives the position in bytes; null where it cannot be told. */
+/** Returns a function that returns the position in bytes; null where it is not known. */
 export function readPosition(path: string): () => number | null {
   const descriptor = descriptorOf(path);
   return () => {

@@ -1,7 +1,8 @@
 // `wifi-monitor interfaces`: what there is to listen on, what looks right, and whether capturing is permitted.
 
 import { formatMac } from '../addresses/mac-address.js';
-import { CaptureError, captureLive } from '../capture/live-interface.js';
+import { CaptureError } from '../capture/capture-error.js';
+import { captureLive } from '../capture/live-interface.js';
 import { defaultRoute, listInterfaces, type NetworkInterface } from '../capture/network-interfaces.js';
 import { printTable } from '../presenters/table.js';
 

@@ -30,9 +30,10 @@ const options = new DhcpOptions();
  * The device is `chaddr`, not the Ethernet source, which may be a relay. A client's message is a sighting unless it is a RELEASE, with
  * which the client leaves. A server's message is a sighting only if it is an ACK. An OFFER is none, but announces its server.
  *
- * A message from a public address may have come from the Internet, where anybody can write any `chaddr` into it, so it is no sighting.
- * Messages from private addresses are, because a router in the house passes on unicast renewals. In a space whose LAN has public
- * addresses, renewals and servers' answers are lost. Its devices are still seen by ARP and as they join, because the source is then 0.0.0.0.
+ * A message from a public address may have come from the Internet, where anybody can write any `chaddr` into it, so it is no
+ * sighting. Messages from private addresses are, because a router in the house passes on unicast renewals. In a space whose LAN has
+ * public addresses, renewals and servers' answers are lost. Its devices are still seen by ARP and as they join, because the source is
+ * then 0.0.0.0.
  *
  * `ip` is where the IPv4 header starts.
  */

@@ -48,14 +48,14 @@ const clientFqdn = new Span();
 const clientLinkLayerAddress = new Span();
 
 /**
- * The device is, in this order: the link-layer address that the client's own relay wrote down (RFC 6939); the Ethernet source of a message
- * that comes from a client directly; the address in the DUID. The DUID comes last because many clients make it from another of their
- * interfaces (RFC 8415, 11), which is not on this network. A server's messages are no sightings. They announce the server, or the relay that
- * passes on its answers.
+ * The device is, in this order: the link-layer address that the client's own relay wrote down (RFC 6939); the Ethernet source of a
+ * message that comes from a client directly; the address in the DUID. The DUID comes last because many clients make it from another
+ * of their interfaces (RFC 8415, 11), which is not on this network. A server's messages are no sightings. They announce the server,
+ * or the relay that passes on its answers.
  *
- * Only messages from link-local and unique local addresses are sightings, because others may have come from the Internet. A client sends
- * from its link-local address (RFC 8415, 7). So a space whose LAN has global addresses loses only unicast renewals, which few servers
- * allow, and what a relay sends from a global address. Its devices are still seen by Neighbor Discovery.
+ * Only messages from link-local and unique local addresses are sightings, because others may have come from the Internet. A client
+ * sends from its link-local address (RFC 8415, 7). So a space whose LAN has global addresses loses only unicast renewals, which few
+ * servers allow, and what a relay sends from a global address. Its devices are still seen by Neighbor Discovery.
  *
  * `ip` is where the IPv6 header starts.
  */

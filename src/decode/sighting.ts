@@ -67,8 +67,8 @@ export class Sighting {
   /** Another station than the device sent the frame: a proxy, a repeater, a DHCP relay. */
   forwarded = false;
   /**
-   * The repeater that passed on a DHCP client's broadcast with its own MAC as the source. 0 for all other frames. Relays and routers are
-   * not repeaters: they send from an IP address of their own.
+   * The repeater that passed on a DHCP client's broadcast with its own MAC as the source. 0 for all other frames. Relays and routers
+   * are not repeaters: they send from an IP address of their own.
    */
   repeater: MacAddress = 0;
 

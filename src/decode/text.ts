@@ -18,8 +18,8 @@ const decoder = new TextDecoder();
 
 /**
  * Returns the text in `raw`, at most `longest` code points of it and no half characters; null when nothing visible remains. Invalid
- * UTF-8 becomes U+FFFD, unsafe characters are removed, a run of spaces becomes one space. Markup stays: it must be escaped where HTML is
- * made.
+ * UTF-8 becomes U+FFFD, unsafe characters are removed, a run of spaces becomes one space. Markup stays: it must be escaped where HTML
+ * is made.
  */
 export function safeText(raw: Readonly<Span>, longest: number): string | null {
   if (raw.length > 0 && raw.length <= longest && isPlain(raw))

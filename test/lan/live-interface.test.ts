@@ -3,7 +3,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { createRequire } from 'node:module';
 import { queryObjects } from 'node:v8';
 import { afterAll, expect, test } from 'vitest';
-import { captureLive, freeClosedCaptures } from '../../src/capture/live-interface.js';
+import { freeClosedCaptures } from '../../src/capture/live-capture.js';
+import { captureLive } from '../../src/capture/live-interface.js';
 
 const { PcapSession }: typeof import('pcap') = createRequire(import.meta.url)('pcap');
 

@@ -1,6 +1,7 @@
 // Captures on eth0 and takes 0.1 ms for each frame, far too long for a flood; says with a timer that the rest of it lives. With the
 // argument keep-alives it captures those.
-import { captureLive, freeClosedCaptures } from '../../dist/src/capture/live-interface.js';
+import { freeClosedCaptures } from '../../dist/src/capture/live-capture.js';
+import { captureLive } from '../../dist/src/capture/live-interface.js';
 import { captureKeepAlives } from '../../dist/src/capture/live-keep-alives.js';
 
 const options = { promiscuous: false, ipv6: true };

@@ -1,18 +1,18 @@
-// Finds devices that show the identity of one that fell silent before they came: most likely one device with a new address.
-
+// Finds a device that shows the identity of another one, which was not heard since it came. Most likely it is the same device, with a
+// new address.
 import { type MacAddress, readMac } from '../addresses/mac-address.js';
 import type { Span } from '../decode/sighting.js';
 import { isGenericName } from './generic-name.js';
 import type { Visit } from './visit.js';
 
-/** RFC 2132 section 9.14: a hardware type and a hardware address, as most devices have it. */
+/** RFC 2132, 9.14: most client identifiers are a hardware type and a hardware address. */
 const HARDWARE_ID_LENGTH = 7;
 const HARDWARE_ETHERNET = 1;
 
 export interface OpenVisits {
   /** The visit of this device, when it is open. */
   visitOf(mac: MacAddress): Visit | null;
-  /** Whether `first` may be `visit` under an earlier address, now that something is heard of `visit`: see VisitTracker. */
+  /** Whether `visit` may be the device of `first` with a new address. Called when `visit` shows an identity. */
   mayPrecede(first: Visit, visit: Visit): boolean;
 }
 
@@ -37,7 +37,7 @@ export class Kinship {
     const { bytes, start } = clientId;
     const isHardware = clientId.length === HARDWARE_ID_LENGTH && bytes[start] === HARDWARE_ETHERNET;
     const mac = isHardware ? readMac(bytes, start + 1) : null;
-    // Nearly always its own address, which is not worth an entry: others that show it find the device by its address.
+    // Nearly always it is the device's own address, and needs no entry: a device that shows it later finds this one by its address.
     const isOwn = mac === visit.mac;
     const shown = isOwn && this.byClientId.size === 0 ? null : hexOf(clientId);
     if (!isOwn && shown === visit.clientId) return;

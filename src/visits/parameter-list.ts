@@ -1,14 +1,14 @@
-// Parameter request lists (DHCP option 55), each kept once for all visits: devices of one kind ask for the same, in the same order.
+// Parameter request lists (DHCP option 55). Devices of one kind send the same list, so each list is kept once for all visits.
 import type { Span } from '../decode/sighting.js';
 
-/** Codes kept of one list. Systems ask for 10 to 30; what comes behind these says nothing. */
+/** A list is cut after so many codes. Systems send 10 to 30. */
 export const MAX_PARAMETER_LIST = 64;
-/** Lists that are shared. Only a flood of made-up lists begins anew. */
+/** So many lists are kept, then all are forgotten. Only a flood of made-up lists reaches this number. */
 const MAX_LISTS = 256;
 
 const lists = new Map<string, readonly number[]>();
 
-/** The codes in `span`, which must not be empty: the same array as long as the list is remembered. */
+/** Returns the codes in `span`, which must not be empty. While a list is kept, the array is always the same. */
 export function sharedParameterList({ bytes, start, end }: Readonly<Span>): readonly number[] {
   const codes = bytes.subarray(start, Math.min(end, start + MAX_PARAMETER_LIST));
   const key = String.fromCharCode(...codes);

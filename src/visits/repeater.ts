@@ -1,38 +1,38 @@
 // Devices behind a repeater that writes its own MAC into the frames it passes on. DHCP still shows the device (`chaddr`), but its ARP
-// seems to be the repeater's. What is sent with an address that was asked for through the repeater is the device's.
+// frames look like the repeater's. So when the repeater sends from an IP address that a device requested through it, the frame is the
+// device's.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Sighting } from '../decode/sighting.js';
 
-/** Addresses behind repeaters: past this, those that were asked for longest ago are forgotten. */
+/** So many addresses behind repeaters are kept. The ones requested longest ago are forgotten first. */
 const MAX_ADDRESSES = 1_024;
-/** As long as most leases. */
+/** An address that is not used for this long is forgotten. Most leases are no longer. */
 const FORGOTTEN_AFTER_MS = 24 * 3_600_000;
-/** A device speaks with its new address at once. One that does so later was not the one that asked. */
+/** A device uses its new address within this time. A later sender is another device. */
 const BURST_MS = 60_000;
 
 interface Behind {
   readonly device: MacAddress;
   readonly repeater: MacAddress;
-  /** When the address was asked for, then when the repeater last sent with it. */
+  /** When the address was requested, or later when the repeater last sent from it. */
   usedMs: number;
   isUsed: boolean;
 }
 
 export class Repeaters {
-  /** By IPv4 address; the one that was asked for last comes last. */
+  /** By IPv4 address, in the order of the requests. */
   private readonly behind = new Map<number, Behind>();
 
   /**
-   * `isOwn` tells whether a device that is here was seen with an address: then the address is its own, and whoever forges a request in
-   * its name cannot take its ARP away from it. Only a device that comes with a fixed address, and without DHCP, less than a minute
-   * after such a forgery counts as another one.
+   * `isOwn` returns whether a device that is here was seen with an address. Then the address is its own, and nobody can redirect its
+   * frames to another device with a forged request. A forgery has an effect only on a device that comes within a minute after it, with
+   * a fixed address and without DHCP.
    */
   constructor(private readonly isOwn: (mac: MacAddress, ipv4: number) => boolean) {}
 
   /**
-   * Attributes an ARP sighting to the device behind the repeater that sent it.
-   *
-   * Not for Neighbor Discovery: nothing ties an IPv6 address to the `chaddr`.
+   * Attributes an ARP sighting to the device behind the repeater that sent it. This is impossible for Neighbor Discovery, because no
+   * message shows which IPv6 address belongs to a `chaddr`.
    */
   attribute(sighting: Sighting, steadyMs: number): void {
     if (sighting.via === 'dhcp') this.learn(sighting, steadyMs);
@@ -54,7 +54,7 @@ export class Repeaters {
     if (ipv4 === 0) return;
     const known = this.behind.get(ipv4);
     if (repeater === 0) {
-      // Asked for directly: by another device, or by the repeater, whose own address it is.
+      // The address was requested directly, by another device or by the repeater for itself.
       if (known !== undefined && known.device !== mac) this.behind.delete(ipv4);
       return;
     }

@@ -1,5 +1,5 @@
-// The open visits by MAC. What every frame of a known device reads and writes lies side by side in one typed array: an object with
-// eight times in it would be nine objects for V8, and with many devices each of them a cache miss.
+// The open visits by MAC. What every frame of a known device reads and writes is in one typed array. As an object with eight times it
+// would be nine objects for V8, and with many devices each access a cache miss.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Visit } from './visit.js';
 
@@ -9,16 +9,16 @@ const MAC = 0;
 export const FIRST_MS = 1;
 /** Event time of the latest sighting. */
 export const LAST_MS = 2;
-/** Steady time of the latest sighting or keep-alive; gaps are measured with it. */
+/** Steady time of the latest sighting or keep-alive. Gaps are measured with it. */
 export const ACTIVE_MS = 3;
-/** Steady time at which the listener must hear of this visit again. */
+/** Steady time at which the listener is to be called for this visit. */
 export const DUE_MS = 4;
-/** What was to be added to steady time for event time when the visit began. */
+/** Event time minus steady time when the visit began. */
 export const CLOCK_OFFSET_MS = 5;
 export const SIGHTINGS = 6;
-/** The row that comes after this one: in its bucket, or among the free ones. */
+/** The next row in the same bucket, or the next free row. */
 const NEXT = 7;
-/** Hashes of known facts. A device speaks in four or five ways. */
+/** Hashes of known facts (Sighting.facts). A device has four or five. */
 const FACTS = 8;
 const LAST_FACTS = 15;
 /** 128 octets, two lines of a processor's cache. */
@@ -26,25 +26,27 @@ const COLUMNS = 16;
 
 const MIN_ROWS = 256;
 
-/** The answer of `find` when there is no open visit. */
+/** What `find` returns when there is no open visit. */
 export const ABSENT = -1;
 
 export class VisitTable {
-  /** Open visits. */
+  /** Number of open visits. */
   size = 0;
   private cells = new Float64Array(MIN_ROWS * COLUMNS);
-  /** Of each row two: the event time of the latest keep-alive, and their number. Apart, because a sighting needs neither. */
+  /**
+   * Two for each row: the event time of the latest keep-alive, and their number. They are separate because a sighting needs neither.
+   */
   private alive = new Float64Array(MIN_ROWS * 2);
   /** The first row of each bucket. */
   private heads = new Int32Array(MIN_ROWS * 2).fill(ABSENT);
   private free = ABSENT;
-  /** Rows that were in use at some time. */
+  /** Number of rows that were ever in use. */
   private used = 0;
   private readonly visits: (Visit | undefined)[] = [];
-  /** Nobody on the network can tell which addresses share a bucket. */
+  /** Random, so that nobody on the network can choose addresses that share a bucket. */
   private readonly seed = Math.floor(Math.random() * 2 ** 32) | 0;
 
-  /** The row of a device's open visit; ABSENT when there is none. Rows stay the same until they are removed. */
+  /** Returns the row of a device's open visit; ABSENT when there is none. A visit stays in its row until it is removed. */
   find(mac: MacAddress): number {
     let row = this.heads[this.bucketOf(mac)] as number;
     while (row !== ABSENT && this.get(row, MAC) !== mac) row = this.get(row, NEXT);
@@ -60,19 +62,19 @@ export class VisitTable {
     this.cells[row * COLUMNS + column] = value;
   }
 
-  /** Notes a keep-alive; one that arrives late changes the number only. */
+  /** Counts a keep-alive. One that arrives late changes only the number. */
   keepAlive(row: number, eventMs: number): void {
     const { alive } = this;
     if (eventMs > (alive[row * 2] as number)) alive[row * 2] = eventMs;
     alive[row * 2 + 1] = (alive[row * 2 + 1] as number) + 1;
   }
 
-  /** Event time of the latest keep-alive; 0 when there was none. */
+  /** Returns the event time of the latest keep-alive; 0 when there was none. */
   lastKeepAliveMs(row: number): number {
     return this.alive[row * 2] as number;
   }
 
-  /** Moves the time of the latest keep-alive, where there was one. */
+  /** Moves the time of the latest keep-alive, if there was one. */
   shiftKeepAlive(row: number, shiftMs: number): void {
     const { alive } = this;
     if (alive[row * 2] !== 0) alive[row * 2] = (alive[row * 2] as number) + shiftMs;
@@ -88,7 +90,7 @@ export class VisitTable {
     return visit;
   }
 
-  /** Adds a visit of a device that has none, with all its columns 0, and returns its row. */
+  /** Adds a visit of a device that has none. Returns its row, in which all columns but the MAC are 0. */
   add(visit: Visit): number {
     let row = this.free;
     if (row === ABSENT) {
@@ -121,12 +123,12 @@ export class VisitTable {
     this.size--;
   }
 
-  /** The rows in use, in no order that means anything. Visits may come and go meanwhile. */
+  /** Yields the rows in use, in no particular order. Visits may be added and removed meanwhile. */
   *rows(): Generator<number> {
     for (let row = 0; row < this.used; row++) if (this.visits[row] !== undefined) yield row;
   }
 
-  /** Whether these facts (see Sighting.facts) were learnt and not forgotten since. */
+  /** Whether these facts (Sighting.facts) were learnt and not forgotten since. */
   knows(row: number, facts: number): boolean {
     for (let column = FACTS; column <= LAST_FACTS; column++) {
       const known = this.get(row, column);
@@ -136,7 +138,7 @@ export class VisitTable {
     return false;
   }
 
-  /** Of more than there is room for, the oldest are forgotten. */
+  /** When there is no room left, the oldest facts are forgotten. */
   learn(row: number, facts: number): void {
     const first = row * COLUMNS + FACTS;
     this.cells.copyWithin(first + 1, first, row * COLUMNS + LAST_FACTS);
@@ -147,7 +149,7 @@ export class VisitTable {
     this.cells.fill(0, row * COLUMNS + FACTS, (row + 1) * COLUMNS);
   }
 
-  /** Murmur3's last steps, which make each bit depend on all. */
+  /** The last steps of Murmur3: each bit depends on all others. */
   private bucketOf(mac: MacAddress): number {
     let hash = mac ^ this.seed ^ Math.imul(mac / 0x1_0000_0000, 0x9e3779b1);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -161,7 +163,7 @@ export class VisitTable {
     this.heads[bucket] = row;
   }
 
-  /** Doubles the room. Only called when no row is free. */
+  /** Doubles the number of rows. Only called when no row is free. */
   private grow(): void {
     const { cells, alive, heads } = this;
     this.cells = new Float64Array(cells.length * 2);

@@ -1,4 +1,4 @@
-// Folds sightings into visits and bursts. Pure and clock-free: time comes in with each call.
+// Folds sightings into visits and bursts. It reads no clock: each call has the time.
 import { formatIpv6 } from '../addresses/ip-address.js';
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Protocol } from '../decode/protocol.js';
@@ -10,30 +10,30 @@ import { Repeaters } from './repeater.js';
 import { Visit } from './visit.js';
 import { ABSENT, ACTIVE_MS, CLOCK_OFFSET_MS, DUE_MS, FIRST_MS, LAST_MS, SIGHTINGS, VisitTable } from './visit-table.js';
 
-/** By default a device that stays is forwarded at most this often, unless it shows a new fact: two calls of Redis a minute. */
+/** A visit without news is forwarded once in this time, which makes two calls of Redis a minute for each device. */
 const HOLD_MS = 30_000;
-/** A device keeps this many addresses of each family; more is no household device but a scan. */
+/** So many addresses of each family are kept for a device. Only a scan shows more. */
 const MAX_IPS = 8;
-/** A visit's facts are news this many times; after that they are still kept, but wait for the next regular forwarding. */
+/** After so many news, a new fact of the visit is kept, but waits for the next regular forwarding. */
 const MAX_NEWS = 16;
-/** Event time that runs away from steady time by more than this within a visit is the wall clock being set, not the frame being late. */
+/** When event time and steady time differ by more than this within a visit, the wall clock was set. A late frame differs less. */
 const CLOCK_WAS_SET_MS = 120_000;
 
 const MAX_VENDOR_CLASSES = 256;
 
 const NOT_DUE = Number.POSITIVE_INFINITY;
 
-/** Hears what the tracker found out. Calls come from within `observe`, `keepAlive`, `advance` and `flush`. */
+/** Called from within `observe`, `keepAlive`, `advance`, `forwardAll` and `flush`. */
 export interface VisitListener {
   /** A burst has gone quiet, a fact was added, or a device that stays was active again. */
   onActive(visit: Visit): void;
-  /** The visit is over: no sighting and no keep-alive for longer than the gap. `onActive` has had its last news. */
+  /** The visit is over: no sighting and no keep-alive for longer than the gap. `onActive` was called with its last news. */
   onEnded(visit: Visit): void;
 }
 
-/** Rows that become due in the order they were added, because each queue adds one constant delay. */
+/** Rows that become due in the order in which they were added, because each queue has one constant delay. */
 class DueQueue {
-  // Two plain lists, because an object for each entry would be the only one that a frame of a known device costs.
+  // Two lists of numbers, so that a frame of a known device allocates no object.
   private rows: number[] = [];
   private times: number[] = [];
   private next = 0;
@@ -46,7 +46,7 @@ class DueQueue {
     this.times.push(dueMs);
   }
 
-  /** When the first entry is due; infinity when there is none. Entries that were overtaken are passed over. */
+  /** Returns when the first entry is due; infinity when there is none. Entries whose row has another due time by now are dropped. */
   headMs(): number {
     while (this.next < this.rows.length) {
       const dueMs = this.times[this.next] as number;
@@ -56,7 +56,7 @@ class DueQueue {
     return NOT_DUE;
   }
 
-  /** Takes out the first entry, when it is due by `steadyMs`; ABSENT otherwise. */
+  /** Removes the first entry if it is due by `steadyMs`, and returns its row; ABSENT otherwise. */
   take(steadyMs: number): number {
     if (this.headMs() > steadyMs) return ABSENT;
     const row = this.rows[this.next] as number;
@@ -78,18 +78,18 @@ export interface VisitTrackerOptions {
   readonly gapMs: number;
   /** How long a burst's facts are collected before they are forwarded as one, ms. */
   readonly settleMs: number;
-  /** A device that stays is forwarded at most this often, ms; by default every 30 s, or twice in a gap that is short. */
+  /** A visit without news is forwarded once in this time, ms. Default: 30 s, or half of a shorter gap. */
   readonly holdMs?: number;
 }
 
 /**
- * Two times go in. Event time (when the frame was captured, ms since the epoch) says when a visit was. Steady time (any
- * clock that never jumps, ms) measures gaps and delays; in a replay it is the event time too.
+ * Each call has two times. Event time (when the frame was captured, ms since the epoch) says when a visit was. Steady time (of any
+ * clock that never jumps, ms) measures gaps and delays. In a replay both are the event time.
  *
- * The wall clock may be set while a visit is open. The visit goes on in the clock it began with: neither does it reach into the
- * future, where it would swallow visits to come, nor back over visits that were before it. What began after the clock was set has
- * the new time. So a visit that began while the clock was wrong has a wrong start to its end, and is taken for another one by
- * whoever sees the device by a right clock: another sensor, or this one once it was started anew.
+ * The wall clock may be set while a visit is open. The visit then goes on with the clock that it began with, so that it reaches
+ * neither into the future, where it would join later visits, nor back over earlier ones. Visits that begin afterwards have the new
+ * time. So a visit that began while the clock was wrong keeps its wrong start. A sensor with a right clock (another one, or this one
+ * after a restart) takes it for a different visit.
  */
 export class VisitTracker {
   private readonly table = new VisitTable();
@@ -119,7 +119,7 @@ export class VisitTracker {
     private readonly options: VisitTrackerOptions,
     private readonly listener: VisitListener,
   ) {
-    // A register that other sensors write to as well would take one visit for two if it heard less often than the gap.
+    // If a visit were forwarded less often than once in a gap, the register would make two visits of it.
     this.holdMs = options.holdMs ?? Math.min(HOLD_MS, options.gapMs / 2);
   }
 
@@ -132,12 +132,15 @@ export class VisitTracker {
     return this.table.find(mac) !== ABSENT;
   }
 
-  /** Brings the times and the count of a visit up to date, which otherwise are of when the listener last heard of it. */
+  /** Brings the times and numbers of a visit up to date. Otherwise they are as at the latest call of the listener. */
   update(visit: Visit): void {
     if (this.isOpen(visit)) this.upToDate(visit.row);
   }
 
-  /** Moves the event times of the open visits, and of `others` that are over, by `shiftMs`: the clock they were taken from was wrong. */
+  /**
+   * Moves the event times of all open visits, and of `others`, by `shiftMs`, because the clock was wrong. Open visits in `others`
+   * move once.
+   */
   shiftTimes(shiftMs: number, others: Iterable<Visit>): void {
     if (shiftMs === 0) return;
     const { table } = this;
@@ -155,12 +158,12 @@ export class VisitTracker {
     }
   }
 
-  /** The open visits as they are now. */
+  /** Yields the open visits, up to date. */
   *open(): Generator<Visit> {
     for (const row of this.table.rows()) yield this.upToDate(row);
   }
 
-  /** Puts the device behind a repeater in the place of the repeater. To be called before anything is asked about the sighting. */
+  /** Replaces a repeater's MAC by that of the device behind it. To be called before anything else is done with the sighting. */
   attribute(sighting: Sighting, steadyMs: number): void {
     this.repeaters.attribute(sighting, steadyMs);
   }
@@ -187,8 +190,8 @@ export class VisitTracker {
   }
 
   /**
-   * Prolongs the open visit of a device, and returns whether there is one. Begins none: after the gap it only ends the visit. It is no
-   * sighting, and by itself has the listener hear of the visit as seldom as sightings without news do. Allocates nothing.
+   * Prolongs the open visit of a device. Returns whether there is one. It begins no visit: after the gap it only ends the old one. The
+   * listener is called as rarely as for sightings without news. Allocates nothing.
    */
   keepAlive(mac: MacAddress, eventMs: number, steadyMs: number): boolean {
     const { table } = this;
@@ -221,7 +224,7 @@ export class VisitTracker {
     if (table.size > 0) this.nextDueMs = Math.min(this.nextDueMs, this.sweepMs);
   }
 
-  /** Forwards every visit that still has news, without waiting for its burst to go quiet. Visits stay open. */
+  /** Forwards every visit that waits to be forwarded, without waiting for its burst to go quiet. Visits stay open. */
   forwardAll(): void {
     for (const row of this.table.rows()) if (this.table.get(row, DUE_MS) !== NOT_DUE) this.forward(row);
   }
@@ -233,7 +236,7 @@ export class VisitTracker {
     this.nextDueMs = NOT_DUE;
   }
 
-  /** Drops what is known of a device, unreported news included. */
+  /** Removes everything about a device, with news that was not forwarded. */
   forget(mac: MacAddress): void {
     this.repeaters.forget(mac);
     const row = this.table.find(mac);
@@ -259,7 +262,7 @@ export class VisitTracker {
     if (dueMs < this.nextDueMs) this.nextDueMs = dueMs;
   }
 
-  /** The visit, with what changes with every frame brought over from its row. */
+  /** Returns the visit, with its times and numbers copied from its row. */
   private upToDate(row: number): Visit {
     const { table } = this;
     const visit = table.visitIn(row);
@@ -268,7 +271,7 @@ export class VisitTracker {
     visit.lastMs = Math.max(visit.lastSightingMs, table.lastKeepAliveMs(row));
     visit.sightings = table.get(row, SIGHTINGS);
     visit.keepAlives = table.keepAlives(row);
-    // Here and not in `observe`, so that a frame of a known device costs nothing for it.
+    // This is done here, and not for every frame in `observe`.
     if (visit.kin !== null) {
       const kinRow = table.find(visit.kin.mac);
       if (kinRow !== ABSENT && this.wasHeardSinceBeginOf(visit, kinRow)) visit.kin = null;
@@ -276,7 +279,7 @@ export class VisitTracker {
     return visit;
   }
 
-  /** Whether the device in `row` was active after `visit` began: then the two are two devices. */
+  /** Whether the device in `row` was active after `visit` began. If so, they are two devices. */
   private wasHeardSinceBeginOf(visit: Visit, row: number): boolean {
     const { table } = this;
     const beganMs = table.get(visit.row, FIRST_MS) - table.get(visit.row, CLOCK_OFFSET_MS);
@@ -284,8 +287,8 @@ export class VisitTracker {
   }
 
   /**
-   * A device that asked for an address and has none yet is given the settle time once more: many servers (dnsmasq) first try for
-   * three seconds whether the address is free, and a report without it is worth less.
+   * Whether to wait for the settle time once more, because the device asked for an address and has none yet. Many servers (dnsmasq)
+   * first test for three seconds whether an address is free, and a report is more useful with the address.
    */
   private isJoining(visit: Visit): boolean {
     if (visit.isWaitedFor || visit.ipv4s.length > 0 || !visit.via.includes('dhcp') || this.options.settleMs === 0)
@@ -304,7 +307,7 @@ export class VisitTracker {
     const over: Visit[] = [];
     for (const row of this.table.rows()) if (isOver(row)) over.push(this.upToDate(row));
     over.sort((a, b) => a.firstMs - b.firstMs || a.mac - b.mac);
-    // Whoever hears of one may have another forgotten.
+    // The listener may have made the tracker forget a visit.
     for (const visit of over) if (this.isOpen(visit)) this.end(visit.row);
   }
 
@@ -316,7 +319,7 @@ export class VisitTracker {
     this.listener.onEnded(visit);
   }
 
-  /** Whether it was neither ended nor forgotten: its row may be another visit's by then. */
+  /** Whether it was neither ended nor forgotten. Its row may have another visit by then. */
   private isOpen(visit: Visit): boolean {
     return this.table.find(visit.mac) === visit.row && this.table.visitIn(visit.row) === visit;
   }
@@ -327,19 +330,19 @@ export class VisitTracker {
     this.kinship.remove(visit);
   }
 
-  /** Adds what the sighting says to the visit. Returns whether any of it is news to the listener. */
+  /** Adds the facts of the sighting to the visit. Returns whether any of them is news. */
   private merge(row: number, sighting: Sighting): boolean {
     const facts = sighting.facts();
     if (this.table.knows(row, facts)) return false;
     const visit = this.table.visitIn(row);
     const { vlan, hostname, vendorClass, clientId } = visit;
     const isNews = this.add(visit, sighting);
-    // What was replaced is news again when the device comes back to it.
+    // A fact that was replaced is news again when the device returns to it.
     if (
       (vlan !== null && vlan !== visit.vlan) ||
       (hostname !== null && hostname !== visit.hostname) ||
       (vendorClass !== null && vendorClass !== visit.vendorClass) ||
-      // Null is the device's own address, which can be replaced as well.
+      // Null stands for the device's own address, which can be replaced as well.
       clientId !== visit.clientId
     )
       this.table.forgetFacts(row);
@@ -378,17 +381,17 @@ export class VisitTracker {
       visit.vendorClass = shared(vendorClass);
       isNews = true;
     }
-    // No news of its own: it comes with the first DHCP frame, which is.
+    // The list is no news, because it comes with the first DHCP frame, which is.
     if (sighting.parameterList.length > 0) visit.parameterList = sharedParameterList(sighting.parameterList);
     if (sighting.clientId.length > 0) this.kinship.identify(visit, sighting.clientId);
     if (sighting.forwarded) visit.forwarded = true;
-    // A device that changes its name with every frame must not be reported with every frame.
+    // A device that changes its name with every frame must not be forwarded with every frame.
     if (isNews) visit.newsCount++;
     return isNews && visit.newsCount <= MAX_NEWS;
   }
 }
 
-/** Event time by the wall clock as it was when the visit began, `offsetMs` before steady time. */
+/** Returns event time by the wall clock as it was when the visit began: `offsetMs` more than steady time. */
 function inClockOf(offsetMs: number, eventMs: number, steadyMs: number): number {
   const expectedMs = steadyMs + offsetMs;
   return Math.abs(eventMs - expectedMs) > CLOCK_WAS_SET_MS ? Math.round(expectedMs) : eventMs;
@@ -396,7 +399,7 @@ function inClockOf(offsetMs: number, eventMs: number, steadyMs: number): number 
 
 const vendorClasses = new Map<string, string>();
 
-/** The same text, held once for all visits: vendor classes are long, and few. */
+/** Returns the same text for equal vendor classes, which are long and few, so that visits share it. */
 function shared(vendorClass: string): string {
   const known = vendorClasses.get(vendorClass);
   if (known !== undefined) return known;
@@ -407,7 +410,7 @@ function shared(vendorClass: string): string {
 
 const protocolLists: (readonly Protocol[])[] = [];
 
-/** `list` with one more at its end. There are few such lists, and all visits share them. */
+/** Returns `list` with `protocol` at its end. There are few such lists, and all visits share them. */
 function listWith(list: readonly Protocol[], protocol: Protocol): readonly Protocol[] {
   const isIt = (other: readonly Protocol[]) =>
     other.length === list.length + 1 &&
@@ -420,7 +423,7 @@ function listWith(list: readonly Protocol[], protocol: Protocol): readonly Proto
   return longer;
 }
 
-/** Whether an address is new to a list that is bounded. */
+/** Whether an address is new, and the list is not full. */
 function hasRoomFor<Address>(list: readonly Address[], address: Address): boolean {
   return list.length < MAX_IPS && !list.includes(address);
 }

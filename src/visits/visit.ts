@@ -1,5 +1,4 @@
-// One visit as this sensor saw it: what is known of the device, as far as the pipeline has to know it.
-
+// A visit as this sensor saw it, with the facts about the device.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Protocol } from '../decode/protocol.js';
 
@@ -7,20 +6,20 @@ const NO_PROTOCOLS: readonly Protocol[] = [];
 const NO_IPV4S: readonly number[] = [];
 const NO_IPV6S: readonly string[] = [];
 
-/** The earlier address of a device, most likely, and what both have shown. */
+/** Most likely the earlier address of a device, and the identity that both addresses showed. */
 export interface Kin {
   readonly mac: MacAddress;
   readonly by: 'DHCP client id' | 'host name';
 }
 
-/** The tracker alone writes to it. Lists are replaced, never pushed to: what somebody took from here stays what it was. */
+/** Only the tracker writes to it. Lists are replaced, never changed, so a list that was read stays the same. */
 export class Visit {
-  /** Event times, ms since the epoch, as far as the listener heard: the first sighting, the latest one, the last sign of life. */
+  /** Event times, ms since the epoch, at the latest call of the listener: of the first and the latest sighting. */
   firstMs: number;
   lastSightingMs: number;
-  /** Of the latest sighting or keep-alive. */
+  /** The same for the latest sighting or keep-alive. */
   lastMs: number;
-  /** Sightings and keep-alives that the listener heard of. */
+  /** Numbers at the latest call of the listener. */
   sightings = 0;
   keepAlives = 0;
   via: readonly Protocol[] = NO_PROTOCOLS;
@@ -28,20 +27,20 @@ export class Visit {
   ipv6s: readonly string[] = NO_IPV6S;
   hostname: string | null = null;
   vendorClass: string | null = null;
-  /** DHCP option 55, in the device's order, of the last DHCP frame that said anything new. One array serves all visits that ask alike. */
+  /** DHCP option 55, in the device's order, of the latest DHCP frame with news. Visits with the same list share the array. */
   parameterList: readonly number[] | null = null;
-  /** DHCP client identifier in hexadecimal; null also when it is made of the MAC, as most are. */
+  /** DHCP client identifier in hexadecimal. Null when there is none, and when it is made of the MAC, as most are. */
   clientId: string | null = null;
   vlan: number | null = null;
-  /** A device of the same identity that has been silent since this one came: perhaps this one under its earlier address. */
+  /** A device with the same identity that was not heard since this visit began. It may be this device under its earlier address. */
   kin: Kin | null = null;
-  /** Something else on the network spoke for the device at least once: a relay, a proxy, a repeater. */
+  /** At least one frame came from another station: a relay, a proxy, a repeater. */
   forwarded = false;
 
-  /** Where the tracker keeps what changes with every frame. */
+  /** The row in the visit table, which has what changes with every frame. */
   row = 0;
   newsCount = 0;
-  /** Its first news were held back once, because the address was still to come. */
+  /** Its first news was held back once, until the device has an address. */
   isWaitedFor = false;
 
   constructor(

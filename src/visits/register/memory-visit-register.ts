@@ -1,4 +1,4 @@
-// The visit register of one process: for replays, trials and tests. Does what sight.lua and settle.lua do.
+// The visit register of one process, for replays, trials and tests. It follows the same rules as sight.lua and settle.lua.
 import type { MacAddress } from '../../addresses/mac-address.js';
 import type { RegisteredVisit, Settlement, VisitRegister } from './visit-register.js';
 import { MAX_VISITS } from './visit-register.js';
@@ -10,7 +10,7 @@ interface KeptVisit {
   settlement: Settlement | null;
 }
 
-/** Nearly all devices have one visit that is kept: they share an empty list of earlier ones. */
+/** Nearly all devices have a single visit, and share an empty list of earlier ones. */
 interface KeptDevice {
   lastReportedMs: number | null;
   latest: KeptVisit;
@@ -46,9 +46,9 @@ export class MemoryVisitRegister implements VisitRegister {
     const { lastReportedMs, latest, earlier } = device;
     const isLatest = this.touches(latest, firstMs, lastMs);
     let visit = latest;
-    // An early visit that was found late lies before the latest ones, one too many: it is only dropped by `join`.
+    // When an early visit was found late, there may be one visit too many, which only `join` drops.
     if (isLatest && !this.touches(earlier.at(-1), firstMs, lastMs) && earlier.length < MAX_VISITS) {
-      // Nearly always the latest visit just goes on.
+      // Nearly always the latest visit goes on.
       visit.fromMs = Math.min(firstMs, visit.fromMs);
       visit.toMs = Math.max(lastMs, visit.toMs);
     } else {
@@ -80,12 +80,12 @@ export class MemoryVisitRegister implements VisitRegister {
     return visit !== undefined && firstMs <= visit.toMs + this.gapMs && lastMs >= visit.fromMs - this.gapMs;
   }
 
-  /** Enters a visit that may lie anywhere among the device's others, and join some of them. */
+  /** Adds a visit, which may lie anywhere among the device's others and join some of them. */
   private join(device: KeptDevice, firstMs: number, lastMs: number): KeptVisit {
     const visits = [...device.earlier, device.latest];
     const touching = visits.filter((visit) => this.touches(visit, firstMs, lastMs));
     const settlements = touching.map(({ settlement }) => settlement).filter((settlement) => settlement !== null);
-    // The earliest visit lends its id; a settlement once made stays, but any other replaces `labelled`.
+    // The earliest visit gives the id. The first settlement stays, but any other replaces `labelled`.
     const visit: KeptVisit = {
       startMs: touching[0]?.startMs ?? firstMs,
       fromMs: Math.min(firstMs, ...touching.map(({ fromMs }) => fromMs)),

@@ -1,4 +1,4 @@
-// The visit register that sensors share and that outlives them: one key a device in Redis, two Lua scripts.
+// The visit register that all sensors share, in Redis: one key for each device, and two Lua scripts.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
@@ -14,7 +14,7 @@ const SETTLEMENTS = new Map<string, Settlement>(
 
 const SIGHT_ANSWER = z.tuple([z.string().regex(/^\d+$/), z.string(), z.string().regex(/^\d*$/)]);
 
-/** What ioredis makes of `defineCommand`: a method of that name. */
+/** The methods that ioredis adds for `defineCommand`. */
 interface RegisterCommands {
   nwmSight(key: string, firstMs: number, lastMs: number, gapMs: number, ttlMs: number, most: number): Promise<unknown>;
   nwmSettle(key: string, startMs: number, code: string): Promise<unknown>;
@@ -30,7 +30,7 @@ export interface RedisVisitRegisterOptions {
 export class RedisVisitRegister implements VisitRegister {
   private readonly commands: RegisterCommands;
 
-  /** `redis` stays the caller's: `close` does not end it. */
+  /** `redis` belongs to the caller: `close` does not end it. */
   constructor(
     private readonly redis: RedisClient,
     private readonly options: RedisVisitRegisterOptions,
@@ -41,7 +41,7 @@ export class RedisVisitRegister implements VisitRegister {
         lua: readFileSync(ownFile(`visits/register/${name}.lua`), 'utf8'),
       });
     }
-    // defineCommand adds the methods at run time; the type system cannot see them.
+    // The methods exist at run time only.
     this.commands = redis as unknown as RegisterCommands;
   }
 

@@ -1,9 +1,9 @@
 --[[
-  Enters sightings of one device and answers the visit they belong to.
+  Registers sightings of a device and returns the visit that they belong to.
 
   The value is text: "<start of the latest reported visit or empty>|<visit>|<visit>...", each visit "<start>:<first>:<last>:<settlement>".
-  start is the part of the visit's id that never changes; first may lie before it when an earlier sighting arrived late.
-  Visits are kept in the order of time; settlement is empty, or one of r (reported), s (spaced), k (recognised), i (ignored),
+  start is part of the visit's id and never changes. first is earlier than start when an earlier sighting arrived late.
+  Visits are kept in the order of time. settlement is empty, or one of r (reported), s (spaced), k (recognised), i (ignored),
   l (labelled).
 
   Input:
@@ -11,7 +11,7 @@
     ARGV[1]  first sighting, ms since the epoch (event time)
     ARGV[2]  last sighting, ms since the epoch (event time)
     ARGV[3]  gap, ms: a silence longer than this ends a visit
-    ARGV[4]  time to live, ms: only cleans up, decides nothing
+    ARGV[4]  time to live, ms: only for cleaning up
     ARGV[5]  how many visits are kept at most
 
   Output: { start, settlement or "", start of the latest reported visit or "" }, all text
@@ -27,7 +27,7 @@ end
 for start, from, to, settlement in string.gmatch(value, '|(%d+):(%d+):(%d+):(%a?)') do
   local visit = { start = start, from = tonumber(from), to = tonumber(to), settlement = settlement }
   if first <= visit.to + gap and last >= visit.from - gap then
-    -- Touches: the earliest visit lends its id; a settlement once made stays, but any other replaces l.
+    -- The sightings belong to this visit. The earliest such visit gives the id. The first settlement stays, but any other replaces l.
     if not mine then
       mine = visit
     elseif mine.settlement == '' or (mine.settlement == 'l' and visit.settlement ~= '') then

@@ -1,17 +1,17 @@
-// The port behind which visits are kept: one register for all sensors of a location, so that each visit is decided once.
+// The port for keeping visits. All sensors of a location share one register, so that each visit is decided once.
 import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
 
 /**
- * What became of a visit: `reported` (a failed check-in went to the outbox), `spaced` (unrecognised, but reported too
- * recently, see REPORT_AGAIN_AFTER), `recognised` or `ignored`. `labelled`: a person's label says that it is not to be reported. As a
- * label can be removed, this one alone is replaced by any other.
+ * What became of a visit: `reported` (its report is in the outbox), `spaced` (unrecognised, but the device was reported recently, see
+ * REPORT_AGAIN_AFTER), `recognised`, `ignored`, or `labelled` (an operator's label says that it is not to be reported). A label can be
+ * removed, so any other settlement replaces `labelled`. All others are final.
  */
 export type Settlement = 'reported' | 'spaced' | 'recognised' | 'ignored' | 'labelled';
 
-/** A device keeps this many visits: more than one only so that sightings that arrive late find theirs. */
+/** So many visits are kept for a device. Earlier ones are kept for sightings that arrive late. */
 export const MAX_VISITS = 6;
 
-/** What the register knows of a visit after a sighting went in. */
+/** What the register knows of a visit after a sighting was registered. */
 export interface RegisteredVisit {
   /** The visit's first sighting, ms since the epoch: part of its id, so it never changes. */
   readonly startMs: number;
@@ -21,23 +21,25 @@ export interface RegisteredVisit {
   readonly lastReportedMs: number | null;
 }
 
-/** A value, or the promise of it. Registers in memory answer at once: libpcap hands over a capture file in one
- * synchronous go, and a replay that had to await each answer would first have to hold the whole file in memory. */
+/**
+ * A value, or the promise of it. A register in memory returns values, for replays: libpcap hands over a capture file in one synchronous
+ * go, so a replay that awaited each result would first need the whole file in memory.
+ */
 export type Awaitable<T> = T | Promise<T>;
 
-/** Goes on with an answer: at once when it is there, later when it is a promise. */
-export function after<T, R>(answer: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
-  return answer instanceof Promise ? answer.then(next) : next(answer);
+/** Calls `next` with the value: at once, or when the promise resolves. */
+export function after<T, R>(result: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
+  return result instanceof Promise ? result.then(next) : next(result);
 }
 
 export interface VisitRegister {
   /**
-   * Enters sightings from `firstMs` to `lastMs` (event times). They extend the visit they touch (no gap longer than the
-   * register's gap), join two visits they bridge, or begin a new one. Atomic between sensors. Rejects when the register
-   * cannot be reached; entering the same again is harmless.
+   * Registers sightings from `firstMs` to `lastMs` (event times). They prolong a visit when the gap between is not longer than the
+   * register's gap, join two visits, or begin a new one. Atomic between sensors. Rejects when the register cannot be reached.
+   * Registering the same twice changes nothing.
    */
   registerSightings(mac: MacAddress, firstMs: number, lastMs: number): Awaitable<RegisteredVisit>;
-  /** Says what became of the visit that began at `startMs`. Of several answers the first stays, but for `labelled`. */
+  /** Settles the visit that began at `startMs`. The first settlement stays, unless it is `labelled`. */
   settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): Awaitable<void>;
   /** Removes everything about a device. */
   forget(mac: MacAddress): Awaitable<void>;

@@ -1,4 +1,4 @@
-// Failed check-ins in Nexudus: posting one, and finding out whether it was posted before.
+// Posts failed check-ins to Nexudus, and finds out whether one was posted before.
 // API: POST and GET /api/spaces/failedcheckins.
 import type { NexudusClient } from './client.js';
 import type { FailedCheckin } from './failed-checkin.js';
@@ -8,7 +8,7 @@ import { createdAnswer, type FailedCheckinRecord, failedCheckinRecord } from './
 
 const PATH = '/api/spaces/failedcheckins';
 
-/** Makes the record and returns its Id. Posting twice makes two records: see findFailedCheckin. Role FailedCheckin-Create. */
+/** Makes the record and returns its Id. A second post makes a second record, see findFailedCheckin. Role FailedCheckin-Create. */
 export async function postFailedCheckin(
   client: NexudusClient,
   body: FailedCheckin,
@@ -19,14 +19,14 @@ export async function postFailedCheckin(
 }
 
 const MINUTE_MS = 60_000;
-/** No place is further from UTC than 14 hours. */
+/** Local time differs from UTC by at most 14 hours. */
 const ANY_ZONE_MS = 15 * 3_600_000;
 
 /**
- * The Id of the record that an earlier post of this body made, null when there is none. Role FailedCheckin-List.
+ * Returns the Id of the record that an earlier post of this body made; null when there is none. Role FailedCheckin-List.
  *
- * Nexudus filters to the minute and does not document the time zone it reads a range in: when the minute finds nothing, the hours around
- * it are searched too. Second and MAC are compared here, whatever the filters let through.
+ * Nexudus filters by the minute, in a time zone that is not documented. So if nothing is found in the minute, the hours around it are
+ * searched too. Second and MAC are compared here, whatever the filters let through.
  */
 export async function findFailedCheckin(
   client: NexudusClient,
@@ -41,7 +41,7 @@ export async function findFailedCheckin(
       from_FailedCheckin_CheckinAttemptTime: minute(atMs - marginMs),
       to_FailedCheckin_CheckinAttemptTime: minute(atMs + MINUTE_MS + marginMs),
     };
-    for await (const records of readPages(client.get, PATH, failedCheckinRecord, {
+    for await (const records of readPages(client, PATH, failedCheckinRecord, {
       role: 'FailedCheckin-List',
       query,
       signal,
@@ -54,7 +54,7 @@ export async function findFailedCheckin(
   return null;
 }
 
-/** Lists are summaries: what is null there may have a value in the record. Role FailedCheckin-Read. */
+/** Lists are summaries: a field that is null there may have a value in the record. Role FailedCheckin-Read. */
 async function completed(client: NexudusClient, record: FailedCheckinRecord, signal: AbortSignal | undefined) {
   if (record.CheckinAttemptTime !== null && record.MacAddresses !== null) return record;
   return client.get(`${PATH}/${record.Id}`, failedCheckinRecord, { role: 'FailedCheckin-Read', signal });
@@ -70,7 +70,7 @@ function isRecordOf(body: FailedCheckin, { CheckinAttemptTime, MacAddresses }: F
   );
 }
 
-/** Seconds of Unix time; UTC where the text names no zone. */
+/** Returns seconds of Unix time. The time is UTC if the text names no zone. */
 function wholeSeconds(text: string): number {
   return Math.floor(Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`) / 1000);
 }

@@ -1,4 +1,4 @@
-// The failed check-in's body, as POST /api/spaces/failedcheckins takes it, made from the facts of a report. Its wording is here.
+// The body of a failed check-in (POST /api/spaces/failedcheckins), made from the facts of a report. All its wording is here.
 import { formatIpv4 } from '../addresses/ip-address.js';
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { isRandomised, vendorOf } from '../addresses/vendor.js';
@@ -6,7 +6,7 @@ import { PROTOCOL_NAMES, type Protocol } from '../decode/protocol.js';
 import { oneLine } from './one-line.js';
 import type { Plan } from './plan.js';
 
-/** The body of POST /api/spaces/failedcheckins, as the API names it. */
+/** The body, with the API's names. */
 export type FailedCheckin = {
   BusinessId: number;
   /** UTC, whole seconds: `2025-01-15T10:30:00Z`. */
@@ -30,15 +30,15 @@ export interface InactiveOwner {
   readonly status: 'inactive' | 'archived';
 }
 
-/** What a failed check-in tells about a visit. */
+/** The facts about a visit from which the body is made. */
 export interface CheckinFacts {
   readonly businessId: number;
   readonly mac: MacAddress;
   /** Start of the visit, Unix time in ms. */
   readonly startMs: number;
-  /** The start as the clock on the wall of the location showed it; null when SPACE_TIMEZONE is not set. */
+  /** The start in the location's local time; null when SPACE_TIMEZONE is not set. */
   readonly localStart: string | null;
-  /** What kind of device it is, as in `iPhone`; null where nothing is sure. */
+  /** The kind of device, such as `iPhone`; null when it is not sure. */
   readonly kind: string | null;
   readonly hostname: string | null;
   /** An unsigned 32-bit number, 0 when unknown. */
@@ -46,19 +46,19 @@ export interface CheckinFacts {
   /** Only shown when there is no IPv4 address. */
   readonly ipv6: string | null;
   readonly via: readonly Protocol[];
-  /** Whose device it most likely is, with a new address; null when nothing tells, and without HINT_OWNERS. */
+  /** Whose device it most likely is, with a new address; null when there is no hint, and without HINT_OWNERS. */
   readonly likelyOwner: string | null;
-  /** Set when the device is registered, but by somebody who may not be here (REPORT_INACTIVE). */
+  /** Whoever registered the device, if the account is not active (REPORT_INACTIVE); null otherwise. */
   readonly inactive: InactiveOwner | null;
 }
 
-/** Code points and UTF-16 units alike. */
+/** At most so many code points, and so many UTF-16 units. */
 const MAX_DESCRIPTION = 250;
 const MAX_HOSTNAME = 64;
 const MIN_HOSTNAME = 16;
 const MAX_LIST = 250;
 
-/** The body that reports a visit. `plan`: what the inactive owner of the device had booked. */
+/** Returns the body that reports a visit. `plan` is that of the inactive owner. */
 export function failedCheckinBody(facts: CheckinFacts, plan: Plan | null = null): FailedCheckin {
   return {
     BusinessId: facts.businessId,
@@ -75,12 +75,12 @@ export function failedCheckinBody(facts: CheckinFacts, plan: Plan | null = null)
   };
 }
 
-/** `2025-01-15T10:30:00Z`, as CheckinAttemptTime takes it. */
+/** Returns the text for CheckinAttemptTime: `2025-01-15T10:30:00Z`. */
 export function attemptTime(startMs: number): string {
   return new Date(startMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
-/** One sentence. If it is too long, the host name is cut: it is the longest fact and worth the least. */
+/** Returns one sentence. If it is too long, the host name is cut, which is the longest and least useful fact. */
 function description(facts: CheckinFacts): string {
   const { hostname } = facts;
   const whole = sentence(facts, hostname === null ? null : oneLine(hostname, MAX_HOSTNAME));
@@ -96,7 +96,7 @@ function sentence(facts: CheckinFacts, hostname: string | null): string {
   const ip = ipv4 === 0 ? ipv6 : formatIpv4(ipv4);
   const who =
     inactive === null ? 'Unrecognised device' : `Device of ${oneLine(inactive.name, 40)} (account ${inactive.status})`;
-  const told = [
+  const known = [
     kind === null || isInVendor ? null : oneLine(kind, 24),
     vendor === null ? null : oneLine(vendor, 60),
     isRandomised(mac) ? 'private (randomised) address' : vendor === null ? 'unknown vendor' : null,
@@ -105,10 +105,10 @@ function sentence(facts: CheckinFacts, hostname: string | null): string {
     via.length === 0 ? null : `seen by ${listed(via.map((protocol) => PROTOCOL_NAMES[protocol]))}`,
     likelyOwner === null ? null : `perhaps the new address of a device of ${oneLine(likelyOwner, 40)}`,
   ];
-  return `${who}: ${told.filter((fact) => fact !== null).join(', ')}.`;
+  return `${who}: ${known.filter((fact) => fact !== null).join(', ')}.`;
 }
 
-/** `ARP, DHCP and NDP`. Not Intl.ListFormat, which takes 13 ms to load. */
+/** Returns `ARP, DHCP and NDP`. Intl.ListFormat would take 13 ms to load. */
 function listed(words: readonly string[]): string {
   return words.join(', ').replace(/, ([^,]*)$/, ' and $1');
 }

@@ -1,14 +1,14 @@
-// The one error a caller of Nexudus meets, and the kinds of failure it tells apart.
+// The error of every failed call to Nexudus, and the kinds of failure.
 
 /**
- * Why a call did not give a value. Every text in it is one line, bounded, free of secrets and of control characters.
+ * Why a call has no value. Every text is a single line of limited length, without secrets and control characters.
  *
- * - `throttled`: 409 or 429. `retryAfterMs` is what Nexudus asks for (1 s to 24 h), null when it does not say.
- * - `login-refused`: POST /api/token says no to the user name, password or one-time code.
+ * - `throttled`: 409 or 429. `retryAfterMs` is how long Nexudus asks to wait (1 s to 24 h), null when it does not say.
+ * - `login-refused`: POST /api/token refuses the user name, password or one-time code.
  * - `unauthorised`: 401 with a token just got, or 403: the account lacks a role, or a fixed token has expired.
- * - `rejected`: Nexudus understood and refused (4xx, or a body with WasSuccessful false). Trying again cannot help.
+ * - `rejected`: Nexudus refused the request (4xx, or a body with WasSuccessful false). Trying again cannot help.
  * - `unavailable`: 5xx, 408, a web page instead of an answer, or no (whole) answer at all.
- * - `unexpected`: an answer that is none of the API's: empty, not JSON, not of the documented shape, a redirect.
+ * - `unexpected`: the answer is not as documented: empty, not JSON, of another shape, a redirect.
  *
  * `mayHaveArrived` is false only when it is certain that the request was not processed.
  */
@@ -21,12 +21,12 @@ export type NexudusFailure =
       readonly kind: 'unavailable';
       readonly message: string;
       readonly mayHaveArrived: boolean;
-      /** The request went out, but no whole answer came back: it may still be worked on. */
+      /** The request was sent, but no whole answer came. Nexudus may still be working on it. */
       readonly isUnanswered?: true;
     }
   | { readonly kind: 'unexpected'; readonly message: string; readonly mayHaveArrived: boolean };
 
-/** What every call throws, besides the reason of the signal that aborted it. */
+/** Every failed call rejects with this, or with the reason of the signal that aborted it. */
 export class NexudusError extends Error {
   override readonly name = 'NexudusError';
   readonly failure: NexudusFailure;
@@ -52,7 +52,7 @@ function describe(failure: NexudusFailure): string {
   }
 }
 
-/** The same failure of a request that was needed before the real one, which therefore was not sent. */
+/** Returns the failure of a request that had to come before the real one. The real one was not sent. */
 export function beforeSending(failure: NexudusFailure): NexudusFailure {
   return 'mayHaveArrived' in failure ? { ...failure, mayHaveArrived: false } : failure;
 }

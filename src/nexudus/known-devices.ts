@@ -1,11 +1,11 @@
-// Whose devices Nexudus knows: reads users, registered devices and coworkers, whole or what has changed.
+// Reads from Nexudus which devices belong to whom: users, registered devices and coworkers, either all or only changes.
 // API: GET /api/sys/users, /api/sys/registereddevices, /api/spaces/coworkers.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { z } from 'zod';
 import { isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
 import { type CallOptions, type NexudusClient, NexudusError } from './client.js';
 import { macsIn } from './macs-in-text.js';
-import { type Get, readPages } from './pages.js';
+import { type Getter, readPages } from './pages.js';
 import {
   type CoworkerRecord,
   coworkerRecord,
@@ -22,49 +22,49 @@ export interface KnownCoworker {
   readonly archived: boolean;
 }
 
-/** Everything Nexudus knows about one owner of devices; replaces all that was known under the same `userId`. */
+/** Everything that Nexudus knows about an owner of devices. It replaces everything known under the same `userId`. */
 export interface KnownUser {
-  /** The user's Id. A registered device that belongs to nobody is an owner of its own: the negative of the device's Id. */
+  /** The user's Id. For a registered device that belongs to nobody: the negative of the device's Id. */
   readonly userId: number;
   readonly name: string;
   readonly active: boolean;
-  /** Null: staff. Of several coworkers of one user the best: not archived and active before the others. */
+  /** Null for staff. If a user has several coworkers, one that is not archived and active comes first. */
   readonly coworker: KnownCoworker | null;
   /** Empty when the user has no device any more. */
   readonly macs: readonly MacAddress[];
 }
 
 export interface KnownDevicesBatch {
-  /** When a reading that ends well began, by Nexudus's clock: the next reading's `since`. */
+  /** When the reading began, by Nexudus's clock. If the reading succeeds, it is the next reading's `since`. */
   readonly startedAt: Date;
-  /** The whole reading replaces everything known, once it has ended well; otherwise each user replaces what was known of that user. */
+  /** True: when the reading has succeeded, it replaces everything known. False: each user replaces what was known of that user. */
   readonly full: boolean;
   readonly users: readonly KnownUser[];
-  /** Users whose full record is still to be read because the list hides their devices. */
+  /** Number of users whose full record is still to be read, because the list hides their devices. */
   readonly unread: number;
 }
 
 /**
- * What full user records said, by user Id. Kept by the caller from one reading to the next (JSON-able as entries), it spares reading a
- * user again whose UpdatedOn has not changed. Readings add to it, also those that fail half-way.
+ * What was read from full user records, by user Id. The caller keeps it between readings (as entries it is JSON), so that a user whose
+ * UpdatedOn is the same is not read again. Readings add to it, also those that fail half-way.
  */
 export type FullReads = Map<number, { readonly updatedOn: string; readonly macs: readonly MacAddress[] }>;
 
 /**
- * How many ms before `since` a list has to be asked for, by its path, because the zone that ranges are read in is documented nowhere.
- * Kept by the caller from one reading to the next; readings of changes make it smaller as answers show that less is enough.
+ * By the path of a list: how many ms before `since` its range must begin, because Nexudus does not document the time zone of ranges.
+ * The caller keeps it between readings. Readings of changes make it smaller when answers show that less is enough.
  */
 export type RangeMargins = Map<string, number>;
 
 export interface KnownDevicesOptions {
-  /** Read only what has changed since; null or left out: everything. */
+  /** Reads only what has changed since then. Null or left out: reads everything. */
   readonly since?: Date | null;
   readonly signal?: AbortSignal | undefined;
   readonly fullReads?: FullReads;
   readonly rangeMargins?: RangeMargins;
   /** Awaited before each request; by default one request a second. */
   readonly pace?: Pace;
-  /** Nexudus asked to wait, and the reading will. */
+  /** Called when Nexudus asks to wait. The reading waits. */
   readonly onThrottled?: (waitMs: number) => void;
 }
 
@@ -75,23 +75,23 @@ const DEVICES = '/api/sys/registereddevices';
 const COWORKERS = '/api/spaces/coworkers';
 
 /**
- * One a second is 3,600 an hour: within the strictest published limits (120 a minute and 5,000 an hour for all methods), with room left
- * for deliveries.
+ * A request a second makes 3,600 an hour. The strictest published limits are 120 a minute and 5,000 an hour for all methods, so there
+ * is room for deliveries.
  */
 const REQUEST_INTERVAL_MS = 1_000;
-/** When Nexudus asks to wait without saying how long: its limits count by the minute. */
+/** How long to wait when Nexudus does not say it. Its limits are per minute. */
 const DEFAULT_WAIT_MS = 60_000;
-/** Ranges are precise to the minute, clocks are not the same, and a record may become visible a moment after its UpdatedOn. */
+/** Ranges are precise to the minute, clocks differ, and a record may become visible a moment after its UpdatedOn. */
 const OVERLAP_MS = 5 * 60_000;
-/** No place is further from UTC than 14 hours. */
+/** Local time differs from UTC by at most 14 hours. */
 const ANY_ZONE_MS = 15 * 3_600_000;
-/** What was learned in summer must do in winter. */
+/** Added to a margin, so that it is also enough when daylight saving time begins or ends. */
 const SUMMER_TIME_MS = 3_600_000;
-/** A changed user costs up to three requests: past so many changes the lists are cheaper. */
+/** Each changed user costs up to three requests. With more changes than this, reading the whole lists is cheaper. */
 const MAX_CHANGES = 200;
 const BATCH_SIZE = 1_000;
 
-/** Allows a request every `intervalMs`. */
+/** Returns a pace of one request in `intervalMs`. */
 export function minimumInterval(intervalMs: number): Pace {
   let nextMs = 0;
   return async (signal) => {
@@ -103,20 +103,20 @@ export function minimumInterval(intervalMs: number): Pace {
 }
 
 /**
- * Reads the known devices in batches. A device in a batch is known from then on; a device in none is unknown only when the reading has
- * ended well. Throttled requests are waited for and repeated; any other NexudusError ends the reading, as does the signal with its
- * reason. There is always at least one batch. Roles User-List, User-Read, RegisteredDevice-List, Coworker-List.
+ * Reads the known devices in batches. A device in a batch is known from then on. A device in no batch is unknown only when the
+ * reading has succeeded. A throttled request is repeated after the wait. Any other NexudusError ends the reading, and so does the
+ * signal, with its reason. There is always at least one batch. Roles User-List, User-Read, RegisteredDevice-List, Coworker-List.
  *
- * A full reading takes the three lists: at 50,000 customers some 750 requests, of which only what belongs to owners of devices stays in
- * memory. Then come the users whose `Devices` is null: the list hides what it likes, batch answers too, and only GET /{id} is complete,
- * so each of them is read on its own, active ones first, unless `fullReads` shows that this version of the record was read before.
- * Until then such a user is in no batch: half of somebody's devices must not replace all that was known of them. An empty `Devices`
- * string is taken at its word.
+ * A full reading reads the three lists, which takes some 750 requests for 50,000 customers. Only owners of devices stay in memory.
+ * Then it reads the full records (GET /{id}) of the users whose `Devices` is null, because lists may leave out fields. Active users
+ * come first. Users whose version of the record is in `fullReads` are not read again. Such a user is in no batch before the full
+ * record is read, because an incomplete list of devices must not replace what was known. An empty `Devices` string means that there
+ * are no devices.
  *
- * With `since`, users, registered devices and coworkers that changed are listed, and each user concerned is put together anew; a
- * reading that finds more than 200 of them becomes a full one. What was deleted in Nexudus, or moved to another user, only a full
- * reading notices, so one is needed now and then. A server that reads ranges in a zone behind UTC would leave the latest changes out, so the
- * lists are asked from 15 hours earlier on, and what UpdatedOn shows to be older than `since` is passed over.
+ * With `since`, it lists the users, registered devices and coworkers that changed, and reads each user concerned anew. If there are
+ * more than 200, the reading becomes a full one. Only a full reading notices what was deleted in Nexudus or moved to another user, so
+ * one is needed now and then. A server that reads ranges in a zone behind UTC would leave out the latest changes. So ranges begin up
+ * to 15 hours before `since`, and records with an older UpdatedOn are skipped.
  */
 export async function* readKnownDevices(
   client: NexudusClient,
@@ -154,7 +154,7 @@ class Reading {
     const devices = new OwnedDevices();
     for await (const page of this.#list(DEVICES, registeredDeviceRecord, 'RegisteredDevice-List')) devices.add(page);
 
-    // Owners of devices, and those who may turn out to be: the only ones whose coworker matters.
+    // Owners of devices, and users who may be owners. Only their coworkers are needed.
     const found = new Map<number, Draft>();
     const unread = new Set<number>();
     for await (const page of this.#list(USERS, userRecord, 'User-List')) {
@@ -169,7 +169,7 @@ class Reading {
     for await (const page of this.#list(COWORKERS, coworkerRecord, 'Coworker-List')) {
       for (const coworker of page) if (coworker.UserId !== null) better(found.get(coworker.UserId), coworker);
     }
-    // Handed over piece by piece and let go, so that the caller's index need not stand beside a second one.
+    // Users are removed from `found` as they are yielded, so that this index and the caller's are never both complete.
     let users: KnownUser[] = [];
     for (const [userId, user] of found) {
       if (unread.has(userId)) continue;
@@ -181,10 +181,10 @@ class Reading {
     }
     yield this.#batch(true, users, unread.size);
 
-    const rest = [...found.values()];
+    const unreadUsers = [...found.values()];
     found.clear();
-    rest.sort((a, b) => Number(isLikelyHere(b)) - Number(isLikelyHere(a)));
-    for (const user of rest) {
+    unreadUsers.sort((a, b) => Number(isLikelyHere(b)) - Number(isLikelyHere(a)));
+    for (const user of unreadUsers) {
       const full = await this.#fullUser(user.userId);
       unread.delete(user.userId);
       const macs = [...new Set([...(full?.macs ?? []), ...user.macs])];
@@ -194,7 +194,7 @@ class Reading {
 
   async *changes(since: Date): AsyncGenerator<KnownDevicesBatch, void, undefined> {
     const changed = new Map<number, UserRecord | null>();
-    const nobodys = new OwnedDevices();
+    const withoutOwner = new OwnedDevices();
     for await (const page of this.#changed(since, USERS, userRecord, 'User')) {
       for (const user of page) changed.set(user.Id, user);
       if (changed.size > MAX_CHANGES) return yield* this.everything();
@@ -204,20 +204,20 @@ class Reading {
       return changed.size > MAX_CHANGES;
     };
     for await (const page of this.#changed(since, DEVICES, registeredDeviceRecord, 'RegisteredDevice')) {
-      nobodys.add(page.filter(({ UserId }) => UserId === null));
+      withoutOwner.add(page.filter(({ UserId }) => UserId === null));
       if (note(page)) return yield* this.everything();
     }
     for await (const page of this.#changed(since, COWORKERS, coworkerRecord, 'Coworker')) {
       if (note(page)) return yield* this.everything();
     }
     let unread = changed.size;
-    yield this.#batch(false, nobodys.withoutUser(changed), unread);
+    yield this.#batch(false, withoutOwner.withoutUser(changed), unread);
     for (const [userId, user] of changed) yield this.#batch(false, [await this.#whole(userId, user)], --unread);
   }
 
   /**
-   * The records of a list that changed since. The list begins, whatever its zone, not after the earliest record that it shows: if that
-   * one is an hour after the time that was asked for, no more than an hour is lost to the zone. So long lists soon get shorter.
+   * Yields the records of a list that changed since. The margin gets smaller when the list shows a record soon after the start of its
+   * range: if the earliest record is an hour after the start, the zone cannot cost more than an hour. So lists soon get shorter.
    */
   async *#changed<T extends { UpdatedOn: string | null }>(
     since: Date,
@@ -240,7 +240,7 @@ class Reading {
     }
   }
 
-  /** A user put together from the three lists. */
+  /** Reads a user from the three lists. */
   async #whole(userId: number, listed: UserRecord | null): Promise<KnownUser> {
     const typed = listed === null ? null : this.#typedMacs(listed);
     const full = typed === null ? await this.#fullUser(userId) : null;
@@ -257,14 +257,14 @@ class Reading {
     return result;
   }
 
-  /** The MACs in a listed user's Devices; null when only the full record can tell. */
+  /** Returns the MACs in a listed user's Devices; null when the full record must be read for them. */
   #typedMacs({ Id, Devices, UpdatedOn }: UserRecord): readonly MacAddress[] | null {
     if (Devices !== null) return macsIn(Devices);
     const read = this.#fullReads.get(Id);
     return read !== undefined && read.updatedOn === UpdatedOn ? read.macs : null;
   }
 
-  /** The complete record; null when the user is gone. */
+  /** Reads the full record; null when the user is deleted. */
   async #fullUser(id: number): Promise<{ user: UserRecord; macs: readonly MacAddress[] } | null> {
     try {
       const user = await this.#get(`${USERS}/${id}`, userRecord, { role: 'User-Read' });
@@ -288,11 +288,11 @@ class Reading {
     role: string,
     query: Record<string, string | number> = {},
   ): AsyncGenerator<T[]> {
-    return readPages(this.#get, path, record, { role, query });
+    return readPages({ get: this.#get }, path, record, { role, query });
   }
 
-  /** `client.get` at this reading's pace, and with patience when Nexudus asks to wait. */
-  readonly #get: Get = async (path, schema, options: CallOptions) => {
+  /** `client.get` at this reading's pace. It waits when Nexudus asks to wait. */
+  readonly #get: Getter['get'] = async (path, schema, options: CallOptions) => {
     const signal = this.#signal;
     for (;;) {
       signal?.throwIfAborted();
@@ -311,14 +311,14 @@ class Reading {
   };
 }
 
-/** UpdatedOn as ms since the epoch; null when it does not say in which zone it is. */
+/** Returns UpdatedOn as ms since the epoch; null when it names no time zone. */
 function timeOf(updatedOn: string | null): number | null {
   if (updatedOn === null || !/(?:Z|[+-]\d\d:?\d\d)$/i.test(updatedOn)) return null;
   const time = Date.parse(updatedOn);
   return Number.isNaN(time) ? null : time;
 }
 
-/** A known user whose coworker is still looked for. */
+/** A known user whose coworker is not found yet. */
 type Draft = KnownUser & { coworker: KnownCoworker | null };
 
 function draft(
@@ -328,7 +328,7 @@ function draft(
   return { userId: Id, name: FullName ?? `user ${Id}`, active: Active ?? true, coworker: null, macs };
 }
 
-/** Gives a user this coworker unless the one already there is as good. Nobody is taken for inactive unless Nexudus says so. */
+/** Gives a user this coworker, unless there is one that is as good. A coworker is inactive only if Nexudus says so. */
 function better(user: Draft | undefined, { Id, FullName, Active, Archived }: CoworkerRecord): void {
   if (user === undefined) return;
   const coworker = { id: Id, name: FullName ?? user.name, active: Active ?? true, archived: Archived ?? false };
@@ -343,7 +343,7 @@ function isLikelyHere({ active, coworker }: KnownUser): boolean {
   return active && (coworker === null || rank(coworker) === 3);
 }
 
-/** Registered devices whose DeviceId is a MAC, by user. Inactive ones count: they are somebody's all the same. */
+/** Registered devices whose DeviceId is a MAC, by user. Inactive ones count too, because their owner is known. */
 class OwnedDevices {
   readonly #byUser = new Map<number, { name: string | null; macs: MacAddress[] }>();
 
@@ -366,7 +366,7 @@ class OwnedDevices {
     return this.#byUser.get(userId)?.name ?? null;
   }
 
-  /** The owners that are not among `users`: devices of nobody, and of users that the list does not show. */
+  /** Returns owners that are not among `users`: devices of nobody, and of users that are not in the list. */
   withoutUser(users: ReadonlyMap<number, unknown>): Draft[] {
     return [...this.#byUser]
       .filter(([userId]) => !users.has(userId))

@@ -1,11 +1,11 @@
-// Text from elsewhere, made fit for one line of a log, a terminal or a record.
+// Makes untrusted text safe for a line of a log, a terminal or a record.
 
-/** Printable ASCII with single spaces inside: nearly all text, and nothing to do. */
+/** Printable ASCII with single spaces, as nearly all text is. It is safe as it is. */
 const PLAIN = /^(?:[!-~]+(?: [!-~]+)*)?$/;
 
 /**
- * `text` without control, format (bidirectional overrides among them) and broken characters, any white space as one space, at most
- * `limit` UTF-16 units (so never more code points either); an ellipsis stands for what was cut off.
+ * Returns `text` without control, format (such as bidirectional overrides) and broken characters, with a single space for any white
+ * space. It has at most `limit` UTF-16 units, so also at most as many code points. An ellipsis stands for what was cut off.
  */
 export function oneLine(text: string, limit: number): string {
   if (text.length <= limit && PLAIN.test(text)) return text;

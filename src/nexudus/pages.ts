@@ -1,29 +1,29 @@
 // Reading a list of Nexudus page by page.
 import type { z } from 'zod';
-import type { CallOptions } from './client.js';
+import type { NexudusClient } from './client.js';
 import { NexudusError } from './failure.js';
 import { listAnswer } from './schemas.js';
 
-/** Fewer, larger pages cost less of the request limits; a server that caps the size lower is followed. */
+/** Large pages, because requests are limited. A server may send smaller ones. */
 const PAGE_SIZE = 200;
 
-/** `client.get`, or something that does the same with patience. */
-export type Get = <T>(path: string, schema: z.ZodType<T>, options: CallOptions) => Promise<T>;
+/** A client, or something with the same `get`, but with patience. */
+export type Getter = Pick<NexudusClient, 'get'>;
 
 /**
- * The pages of a list, one request each, in the order of the Ids. A record that is deleted while the list is read can push another one
- * out of sight, and a new one can show a record twice.
+ * Yields the pages of a list, with a request for each, in the order of the Ids. When a record is deleted while the list is read,
+ * another may be missed. When a record is added, another may come twice.
  */
 export async function* readPages<T>(
-  get: Get,
+  client: Getter,
   path: string,
   record: z.ZodType<T>,
-  options: CallOptions,
+  options: Parameters<Getter['get']>[2],
 ): AsyncGenerator<T[]> {
   const answer = listAnswer(record);
   for (let page = 1; ; page++) {
     const query = { ...options.query, page, size: PAGE_SIZE, orderBy: 'Id' };
-    const { Records, CurrentPage, HasNextPage } = await get(path, answer, { ...options, query });
+    const { Records, CurrentPage, HasNextPage } = await client.get(path, answer, { ...options, query });
     if (CurrentPage !== page) {
       const message = `GET ${path}: asked for page ${page}, got page ${CurrentPage}`;
       throw new NexudusError({ kind: 'unexpected', message, mayHaveArrived: true });

@@ -1,4 +1,4 @@
-// What a coworker had when the device was seen: the plan and the teams, for the reports of REPORT_INACTIVE.
+// The plan and the teams of a coworker, for the reports of REPORT_INACTIVE.
 import type { NexudusClient } from './client.js';
 import { readPages } from './pages.js';
 import { contractRecord, coworkerTeams, teamRecord } from './schemas.js';
@@ -10,7 +10,7 @@ export interface Plan {
   readonly teams: readonly string[];
 }
 
-/** Roles CoworkerContract-List, Coworker-Read, Team-List. */
+/** Needs the roles CoworkerContract-List, Coworker-Read and Team-List. */
 export async function readPlan(client: NexudusClient, coworkerId: number, signal?: AbortSignal): Promise<Plan> {
   return { tariff: await readTariff(client, coworkerId, signal), teams: await readTeams(client, coworkerId, signal) };
 }
@@ -23,7 +23,7 @@ async function readTariff(
   const query = { CoworkerContract_Coworker: coworkerId };
   const options = { role: 'CoworkerContract-List', query, signal };
   let ended: string | null = null;
-  for await (const contracts of readPages(client.get, '/api/billing/coworkercontracts', contractRecord, options)) {
+  for await (const contracts of readPages(client, '/api/billing/coworkercontracts', contractRecord, options)) {
     for (const contract of contracts) {
       if (contract.CoworkerId !== coworkerId || contract.TariffName === null) continue;
       if (contract.Active !== false) return contract.TariffName;
@@ -45,7 +45,7 @@ async function readTeams(
   const missing = new Set(Teams);
   const names: string[] = [];
   if (missing.size === 0) return names;
-  for await (const teams of readPages(client.get, '/api/spaces/teams', teamRecord, { role: 'Team-List', signal })) {
+  for await (const teams of readPages(client, '/api/spaces/teams', teamRecord, { role: 'Team-List', signal })) {
     for (const { Id, Name } of teams) if (missing.delete(Id) && Name !== null) names.push(Name);
     if (missing.size === 0) break;
   }

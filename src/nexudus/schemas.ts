@@ -1,5 +1,5 @@
-// The shapes of Nexudus's answers, as far as this project reads them. Fields not named here are ignored.
-// List and batch answers are summaries: apart from its Id, any field of a record may be null or left out.
+// The shapes of Nexudus's answers. Only fields that are used are named here; others are ignored. Lists are summaries: any field of a
+// record but its Id may be null or missing.
 import { z } from 'zod';
 
 const id = z.number().int();
@@ -27,7 +27,7 @@ export const tokenAnswer = z.object({
 /** POST /api/spaces/failedcheckins, 200. */
 export const createdAnswer = z.object({ Value: z.object({ Id: id }) });
 
-/** Any answer that carries a verdict, and errors of the token endpoint. */
+/** Any answer that says whether it was successful, and errors of the token endpoint. */
 export const problemAnswer = z.object({
   WasSuccessful: flag,
   Message: text,
@@ -39,12 +39,12 @@ export const problemAnswer = z.object({
   error_description: text,
 });
 
-/** A list's envelope. */
+/** A page of a list. */
 export function listAnswer<T>(record: z.ZodType<T>) {
   return z.object({ Records: z.array(record), CurrentPage: z.number().int(), HasNextPage: z.boolean() });
 }
 
-/** /api/sys/users. `Devices` null in a list says nothing; '' and a full record's null say that there are none. */
+/** /api/sys/users. In a list, null `Devices` says nothing. An empty text, or null in a full record, means that there are none. */
 export const userRecord = z.object({ Id: id, FullName: text, Active: flag, Devices: text, UpdatedOn: text });
 
 /** /api/sys/registereddevices. */

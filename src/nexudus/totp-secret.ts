@@ -1,9 +1,12 @@
-// The secret that one-time codes are made of, as people copy it from Nexudus. Apart from totp.ts, because every command reads the
-// settings, and few need cryptography, which takes milliseconds to load.
+// Reads the secret of one-time codes as people copy it from Nexudus. It is not in totp.ts, because every command reads the settings,
+// but few need cryptography, which takes milliseconds to load.
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
-/** Reads a base32 secret (RFC 4648; spaces, dashes, padding and case do not matter). Throws RangeError, without the text, when it is none. */
+/**
+ * Reads a base32 secret (RFC 4648; spaces, dashes, padding and case do not matter). Throws RangeError, without the text, when it is
+ * none.
+ */
 export function totpSecret(base32: string): Uint8Array {
   const letters = base32.toUpperCase().replace(/[\s=-]/g, '');
   const bytes: number[] = [];

@@ -1,4 +1,4 @@
-// One HTTP exchange: bounded in time and size, never following redirects, and honest about whether the request can have arrived.
+// An HTTP exchange: limited in time and size, without following redirects. A failure says whether the request may have arrived.
 import { Agent, buildConnector, errors, request } from 'undici';
 import { NexudusError } from './failure.js';
 import { oneLine } from './one-line.js';
@@ -11,7 +11,7 @@ export interface Timeouts {
   readonly headersMs: number;
   /** Between two pieces of the answer's body. */
   readonly bodyMs: number;
-  /** The whole exchange, so that an answer that drips does not last for ever. */
+  /** The whole exchange, so that an answer that comes very slowly ends. */
   readonly totalMs: number;
 }
 
@@ -35,7 +35,7 @@ export interface Transport {
    * signal when that was aborted.
    */
   exchange(outgoing: Outgoing): Promise<Answer>;
-  /** Breaks off what is under way. */
+  /** Breaks off the exchanges that are under way. */
   close(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ export function createTransport(timeouts: Timeouts): Transport {
 
   async function exchange({ method, url, headers, body, signal }: Outgoing): Promise<Answer> {
     signal?.throwIfAborted();
-    // Not AbortSignal.any: on Node 20 it keeps a listener for each call on a signal that lives as long as the process.
+    // On Node 20, AbortSignal.any leaves a listener for each call on a signal that lives as long as the process.
     const ending = new AbortController();
     const onAbort = () => ending.abort();
     const deadline = setTimeout(onAbort, timeouts.totalMs);
@@ -93,7 +93,7 @@ export function createTransport(timeouts: Timeouts): Transport {
 function failureOf(error: unknown, where: string, deadlineMs: number | null): unknown {
   if (!(error instanceof Error)) return error;
   const code = codeOf(error);
-  // A mistake of ours, not of the network: it must not look like something that passes.
+  // This is a defect of the program. It must not look like a failure of the network.
   if (code === 'UND_ERR_INVALID_ARG' || error instanceof TypeError) return error;
   if (error instanceof NotConnected) {
     return new NexudusError({

@@ -1,9 +1,9 @@
-// The time that a clock on the wall of a place shows.
+// Local time of a time zone.
 
-/** Making one takes longer than using it a hundred times. */
+/** Formats are kept, because making one takes longer than using it a hundred times. */
 const formats = new Map<string | null, Intl.DateTimeFormat>();
 
-/** `2025-01-15T11:30:00`. `timeZone` null: that of this machine. Throws RangeError when it is not an IANA name. */
+/** Returns `2025-01-15T11:30:00`. `timeZone` null is the zone of this machine. Throws RangeError when it is not an IANA name. */
 export function wallTime(atMs: number, timeZone: string | null): string {
   let format = formats.get(timeZone);
   if (format === undefined) {

@@ -19,25 +19,35 @@ interface Device extends ClientOptions {
   address?: string;
   /** Some traffic besides, which a capture filter has to leave out. */
   chatty?: true;
+  /** The service it asks for by multicast DNS between its signs of life: a keep-alive. */
+  mdns?: string;
+  /** From when till when it shows itself by multicast DNS alone, UTC. */
+  quiet?: { from: string; until: string };
   stays: Stay[];
 }
 
 export interface Scenario {
   lan: LanOptions;
   filter: string;
+  /** Whether devices also ask for services by multicast DNS (`mdns`). */
+  keepAlives: boolean;
   start: string;
   devices: Device[];
 }
 
-const apple: ClientOptions = {
+type Habits = Omit<Device, 'mac' | 'stays'>;
+
+const apple: Habits = {
   vendorClass: '',
   parameterList: [1, 121, 3, 6, 15, 108, 114, 119, 162, 252, 95, 44, 46],
+  mdns: '_companion-link._tcp.local',
 };
-const android: ClientOptions = {
+const android: Habits = {
   vendorClass: 'android-dhcp-14',
   parameterList: [1, 3, 6, 15, 26, 28, 51, 58, 59, 43, 114, 108],
+  mdns: '_googlecast._tcp.local',
 };
-const windows: ClientOptions = {
+const windows: Habits = {
   vendorClass: 'MSFT 5.0',
   parameterList: [1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252],
 };
@@ -58,14 +68,23 @@ const always = on2March('07:00-11:59');
 export const morning: Scenario = {
   lan: { subnet: '10.20', ipv6: true, routerMac: '18:fd:74:20:00:01' },
   start: '2026-03-02T08:00:00Z',
-  // icmp6 133 to 137 is Neighbor Discovery; icmp and 443 are there to be filtered out again.
-  filter: 'arp or udp port 67 or udp port 68 or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137) or icmp or tcp port 443',
+  // icmp6 133 to 137 is Neighbor Discovery, 5353 multicast DNS; icmp and 443 are there to be filtered out again.
+  filter:
+    'arp or udp port 67 or udp port 68 or udp port 5353 or ' +
+    '(icmp6 and ip6[40] >= 133 and ip6[40] <= 137) or icmp or tcp port 443',
+  keepAlives: true,
   devices: [
     // What belongs to the space.
     { mac: '78:45:58:c0:1a:06', hostname: 'U6-Lite-Lounge', vendorClass: 'ubnt', stays: always },
-    { mac: 'f8:0d:ac:31:6b:9e', hostname: 'NPI316B9E', vendorClass: 'Hewlett-Packard JetDirect', stays: always },
-    { mac: '48:a6:b8:7d:02:44', hostname: 'SonosZP', vendorClass: '', stays: always },
-    // Members and guests.
+    {
+      mac: 'f8:0d:ac:31:6b:9e',
+      hostname: 'NPI316B9E',
+      vendorClass: 'Hewlett-Packard JetDirect',
+      mdns: '_ipp._tcp.local',
+      stays: always,
+    },
+    { mac: '48:a6:b8:7d:02:44', hostname: 'SonosZP', vendorClass: '', mdns: '_sonos._tcp.local', stays: always },
+    // Members and guests. With a private address, phones and tablets give no name but that of the product.
     {
       ...apple,
       mac: '3c:22:fb:4a:11:02',
@@ -76,7 +95,7 @@ export const morning: Scenario = {
     {
       ...apple,
       mac: '7e:3b:91:04:d2:58',
-      hostname: 'Annas-iPhone',
+      hostname: 'iPhone',
       stays: on2March('08:02-09:10', '09:41-10:33', '10:57-11:57'),
     },
     {
@@ -110,7 +129,14 @@ export const morning: Scenario = {
       vendorClass: 'android-dhcp-15',
       stays: on2March('08:26-09:49', '10:19-11:30'),
     },
-    { ...apple, mac: 'f0:18:98:5c:e2:31', hostname: 'Jorges-Air', chatty: true, stays: on2March('08:34-11:58') },
+    {
+      ...apple,
+      mac: 'f0:18:98:5c:e2:31',
+      hostname: 'Jorges-Air',
+      chatty: true,
+      stays: on2March('08:34-11:58'),
+      quiet: { from: '2026-03-02T09:30:00Z', until: '2026-03-02T11:00:00Z' },
+    },
     { ...apple, mac: 'a6:5d:23:77:c1:0e', hostname: 'iPhone', stays: on2March('08:33-11:57') },
     { mac: '68:05:ca:3e:77:21', address: '10.20.0.50', stays: on2March('08:40-11:40') },
     {
@@ -130,7 +156,7 @@ export const morning: Scenario = {
     {
       ...apple,
       mac: '4a:c9:6f:e1:08:b3',
-      hostname: 'Marcs-iPad',
+      hostname: 'iPad',
       stays: on2March('09:06-09:32', '10:05-10:12', '11:10-11:45'),
     },
     { ...android, mac: '2c:a7:ef:50:63:1f', hostname: 'OnePlus-12', stays: on2March('09:14-11:20') },
@@ -171,6 +197,7 @@ export const threeDays: Scenario = {
   lan: { subnet: '10.30', routerMac: '18:fd:74:20:00:01' },
   start: '2026-03-02T06:00:00Z',
   filter: 'arp or udp port 67 or udp port 68',
+  keepAlives: false,
   devices: [
     // Comes and goes every day, and stays over lunch on Monday only.
     {
@@ -244,7 +271,31 @@ async function leave(client: Client, how: Stay['leaves']): Promise<void> {
   await client.disconnect();
 }
 
-/** Every event of a stay: coming, signs of life (an ARP request, every fourth time a renewed lease too), leaving. */
+/** Between a sign of life and the question by multicast DNS that follows it. */
+const ASKS_AFTER_MS = 140_000;
+
+/** Signs of life (an ARP request, every fourth time a renewed lease too), and between them what is only a keep-alive. */
+function signsOfLife(stay: Stay, client: Client, device: Device, number: number): Event[] {
+  const { mdns, quiet } = device;
+  const events: Event[] = [];
+  const leaves = Date.parse(stay.until);
+  let count = 1;
+  for (let at = Date.parse(stay.from) + quietMs(number, count); at < leaves; at += quietMs(number, ++count)) {
+    const renews = count % 4 === 0 && device.address === undefined && device.dhcpClient !== 'dhclient';
+    const act = async () => {
+      if (renews) await client.renew();
+      // Also when it renews: so the router, which answers, is heard as long as anybody is there.
+      await client.arping(client.lan.routerIp);
+    };
+    const isQuiet = quiet !== undefined && at >= Date.parse(quiet.from) && at < Date.parse(quiet.until);
+    if (!isQuiet) events.push({ time: new Date(at), act });
+    if (mdns !== undefined && at + ASKS_AFTER_MS < leaves)
+      events.push({ time: new Date(at + ASKS_AFTER_MS), act: () => client.askByMdns(mdns) });
+  }
+  return events;
+}
+
+/** Every event of a stay: coming, signs of life, leaving. */
 function eventsOf(stay: Stay, client: Client, device: Device, number: number, ipv6: boolean): Event[] {
   const comes = new Date(stay.from);
   const leaves = new Date(stay.until);
@@ -257,16 +308,7 @@ function eventsOf(stay: Stay, client: Client, device: Device, number: number, ip
       },
     },
   ];
-  let count = 1;
-  for (let at = comes.getTime() + quietMs(number, count); at < leaves.getTime(); at += quietMs(number, ++count)) {
-    const renews = count % 4 === 0 && device.address === undefined && device.dhcpClient !== 'dhclient';
-    const act = async () => {
-      if (renews) await client.renew();
-      // Also when it renews: so the router, which answers, is heard as long as anybody is there.
-      await client.arping(client.lan.routerIp);
-    };
-    events.push({ time: new Date(at), act });
-  }
+  events.push(...signsOfLife(stay, client, device, number));
   events.push({
     time: leaves,
     act: async () => {
@@ -282,7 +324,8 @@ export async function recordScenario(scenario: Scenario): Promise<Capture> {
   const lan = await Lan.create(scenario.lan);
   try {
     const events: Event[] = [];
-    for (const [number, device] of scenario.devices.entries()) {
+    for (const [number, { mdns, ...described }] of scenario.devices.entries()) {
+      const device = scenario.keepAlives && mdns !== undefined ? { ...described, mdns } : described;
       const client = await lan.client(device);
       await client.disconnect();
       for (const stay of device.stays) {

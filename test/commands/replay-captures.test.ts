@@ -1,6 +1,7 @@
 // The recorded captures, replayed: the visits that are really in them, as tshark and scripts/recording tell, and no others.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { isGenericName } from '../../src/visits/generic-name.js';
 import { cli } from './cli.js';
 
 const captures = `${new URL('../captures', import.meta.url).pathname}`;
@@ -14,6 +15,7 @@ interface Line {
   readonly decision: string;
   readonly reason: string;
   readonly hostname: string | null;
+  readonly randomised: boolean;
   readonly vlan: number | null;
   readonly seconds: number;
 }
@@ -60,6 +62,28 @@ test('the morning has each of its visits to the minute, and nobody else', async 
   const found = visits.map(({ mac, firstSeen, lastSeen }) => `${mac} ${minutes(firstSeen, lastSeen)}`);
   const expected = expectedVisits('morning-visits.csv').map(({ mac, start, end }) => `${mac} ${minutes(start, end)}`);
   expect(found.sort()).toEqual(expected.sort());
+});
+
+test('keep-alives hold a visit together that sightings alone tear apart, and change no other one', async () => {
+  const { visits } = await replayed('morning.pcap');
+  const { stdout } = await cli(['replay', '--json', `${captures}/morning.pcap`], { VISIT_GAP: SETTINGS.VISIT_GAP });
+  const kept = stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line): Line => JSON.parse(line));
+  const startsOf = (all: readonly Line[], mac: string) =>
+    all.filter((visit) => visit.mac === mac).map(({ firstSeen }) => firstSeen.slice(11, 16));
+  expect(startsOf(visits, 'f0:18:98:5c:e2:31')).toEqual(['08:34', '11:07']);
+  expect(startsOf(kept, 'f0:18:98:5c:e2:31')).toEqual(['08:34']);
+  for (const { mac } of visits)
+    if (mac !== 'f0:18:98:5c:e2:31') expect(startsOf(kept, mac), mac).toEqual(startsOf(visits, mac));
+});
+
+test('in the morning, whoever has a private address gives no name of a person', async () => {
+  const { visits } = await replayed('morning.pcap');
+  const hidden = visits.filter(({ randomised }) => randomised);
+  expect(hidden.length).toBeGreaterThan(5);
+  for (const { hostname } of hidden) expect(hostname === null || isGenericName(hostname), hostname ?? '').toBe(true);
 });
 
 test('in the morning the router is never a visitor, and who is registered is recognised at each visit', async () => {

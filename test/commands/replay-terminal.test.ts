@@ -1,5 +1,5 @@
 // What a person sees: the table at several widths, colour and progress on a terminal, the story of one device.
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -30,6 +30,16 @@ test.each([60, 80, 140])('the table and the sentence fit %i columns', async (col
   for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
   // How long it took differs each time.
   expect(stdout.replace(/in\s[\d.]+\ss\./, 'in TIME s.')).toMatchSnapshot();
+});
+
+test("README shows what the demo's replay prints", async () => {
+  const env = { IGNORE_VENDORS: 'Ubiquiti*,HP Inc*,Sonos*' };
+  const { stdout } = await cli(['replay', '--known', known, morning], { ...env, COLUMNS: '130' });
+  const plain = (text: string) => text.replaceAll(/ +/g, ' ').replace(/ in [\d.]+ s\..*/, '');
+  const printed = stdout.split('\n').map(plain);
+  const shown = readFileSync(join(top, 'README.md'), 'utf8').match(/^(FROM|03-02|\d+ visits: ).*$/gm);
+  expect(shown).toHaveLength(5);
+  for (const line of shown ?? []) expect(printed).toContain(plain(line));
 });
 
 test('output that goes elsewhere is neither cut nor coloured', async () => {

@@ -40,6 +40,7 @@ export interface ClientOptions {
 const top = import.meta.dirname.replace(/(\/dist)?\/test\/lan$/, '');
 const dhcpEvent = join(top, 'test/lan/dhcp-event');
 const vlanTagger = join(top, 'test/lan/vlan-tagger.mjs');
+const mdnsQuery = join(top, 'test/lan/mdns-query.mjs');
 const trunk = 'lan';
 
 // Waits until its standard input ends, which it does when the test closes it and also when the test's process dies.
@@ -195,6 +196,12 @@ export class Client extends Station {
   async probe(target: string, count = 1): Promise<boolean> {
     const { code } = await this.start('busybox', ['arping', '-q', '-D', '-c', `${count}`, '-I', 'eth0', target]).exit();
     return code !== 0;
+  }
+
+  /** Asks for a service by multicast DNS, once; nobody needs to answer. The client needs an address. */
+  async askByMdns(service: string): Promise<void> {
+    if (this.ip === undefined) throw new Error('a client without an address has none to ask from');
+    await this.run(process.execPath, [mdnsQuery, this.ip, service]);
   }
 
   async ping(target: string): Promise<void> {

@@ -50,7 +50,8 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
   const sensorLog = new SensorLog(log, config.logMacs);
   const store = await openStore(config, businessId, log, closing);
   const directory = new Directory(config.knownDevices);
-  const metrics = config.statusPort === 0 ? null : new (await import('../status/facts/metrics.js')).Metrics();
+  const metrics =
+    config.statusPort === 0 ? null : new (await import('../status/facts/metrics.js')).Metrics(config.postsPerDay);
   const arrivals = new Arrivals(config.timeZone);
   const reports = new ReportStates({ businessId, retentionMs: config.retentionMs, isDryRun: config.dryRun });
   const remembering = metrics === null ? [] : [metrics, arrivals, reports];

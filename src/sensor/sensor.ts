@@ -123,7 +123,7 @@ function deliverAndShow(
   const observer: NexudusObserver = {
     onCall: (method, failure) => nexudus.onCall(method, failure),
     onAnswer(status, ms, skewMs) {
-      metrics?.onAnswer(status, ms);
+      metrics?.onAnswer(status, ms, skewMs);
       if (skewMs !== null) clock.onSkew(skewMs);
     },
   };

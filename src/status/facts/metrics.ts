@@ -5,7 +5,7 @@ import type { Report } from '../../outbox/report.js';
 import type { FrameCounts } from '../../pipeline/frame-counts.js';
 import type { PipelineListener } from '../../pipeline/listeners.js';
 import type { VisitRecord } from '../../pipeline/record.js';
-import type { HealthFacts } from './health.js';
+import { type HealthFacts, healthOf } from './health.js';
 
 const REPORT_SECONDS = [0.05, 0.5, 2, 3.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400];
 const ANSWER_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -33,7 +33,13 @@ export class Metrics implements PipelineListener {
   private readonly malformed = this.counter('malformed', 'Malformed frames, by reason', 'reason');
   private readonly heldBack = this.counter('held_back', 'Sightings of new devices refused by the flood guard');
   private readonly givenUp = this.counter('visits_given_up', 'Visits lost because too many waited');
+  private readonly degraded = this.gauge('degraded', '1 while somebody should look; /healthz says why');
   private readonly capturing = this.gauge('capturing', '1 while frames can arrive', 'interface');
+  private readonly silent = this.gauge('silent', '1 while no frame came for longer than SILENCE_ALARM', 'interface');
+  private readonly holdingBack = this.gauge('holding_back', '1 while the flood guard holds new devices back');
+  private readonly conflicts = this.gauge('equipment_conflicts', 'Second DHCP servers and claimants of the gateway');
+  private readonly clockSkew = this.gauge('clock_skew_seconds', "How far this machine's clock is ahead of Nexudus's");
+  private readonly postsPerDay = this.gauge('posts_per_day', 'Failed check-ins that may be posted in a day, by all');
   private readonly openVisits = this.gauge('visits_open', 'Devices whose visit is open');
   private readonly waitingVisits = this.gauge('visits_waiting', 'Visits that wait for Redis or for the directory');
   private readonly outbox = this.gauge('outbox_entries', 'Failed check-ins in the outbox, by state', 'state');
@@ -42,7 +48,11 @@ export class Metrics implements PipelineListener {
   private readonly devices = this.gauge('directory_devices', 'Known devices');
   private readonly directoryAge = this.gauge('directory_age_seconds', 'Since the directory was last like Nexudus');
 
-  constructor() {
+  /** `postsPerDay`: the limit of the account, NEXUDUS_POSTS_PER_DAY. */
+  constructor(postsPerDay: number) {
+    this.postsPerDay.set(postsPerDay);
+    // A gauge without a value would read as 0, and the time is not told yet.
+    this.clockSkew.remove();
     // Memory, CPU, file descriptors, garbage collection, and nodejs_eventloop_lag_*.
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 20 });
   }
@@ -61,10 +71,11 @@ export class Metrics implements PipelineListener {
     if (kind === 'posted') this.reportSeconds.observe((Date.now() - Number(id.split('-').at(-1))) / 1_000);
   }
 
-  /** Nexudus answered with `status`, or not at all (null), after `ms`. */
-  onAnswer(status: number | null, ms: number): void {
+  /** Nexudus answered with `status`, or not at all (null), after `ms`; `skewMs` is how far our clock is ahead, null when it told no time. */
+  onAnswer(status: number | null, ms: number, skewMs: number | null): void {
     this.answers.inc({ status: status ?? 'none' });
     this.answerSeconds.observe(ms / 1_000);
+    if (skewMs !== null) this.clockSkew.set(skewMs / 1_000);
   }
 
   /** The text that Prometheus reads. */
@@ -86,7 +97,11 @@ export class Metrics implements PipelineListener {
       become(this.breaks, one.brokenOff, labels);
       become(this.reopenings, Math.max(0, one.reopened), labels);
       this.capturing.set(labels, one.state === 'capturing' ? 1 : 0);
+      this.silent.set(labels, one.isSilent ? 1 : 0);
     }
+    this.degraded.set(healthOf(facts).status === 'degraded' ? 1 : 0);
+    this.holdingBack.set(facts.flood.isHoldingBack ? 1 : 0);
+    this.conflicts.set(facts.equipmentConflicts.length);
     become(this.sightings, counts.sightings);
     become(this.keepAlives, counts.keepAlives);
     for (const [reason, count] of counts.malformedBy) become(this.malformed, count, { reason });

@@ -1,11 +1,11 @@
-// Which device holds which IPv4 address, by its own ARP. Nearly every frame passes here, so what is known costs a look at one row.
+// Which device holds which IPv4 address, by its own ARP. Nearly every frame comes here, so a known holder costs reading a single row.
 import type { MacAddress } from '../addresses/mac-address.js';
 
-/** The first holder keeps an address until it was not heard for this long. */
+/** The first holder of an address keeps it until it was silent for this long. */
 export const HELD_FOR_MS = 24 * 3_600_000;
-/** A holder that speaks all the time is noted once in this time. */
+/** A holder is noted once in this time, however often it sends. */
 const NOTED_EVERY_MS = 60_000;
-/** A power of two, and more addresses than a location has. An address that shares a row with another is forgotten for it. */
+/** A power of two, more than a location has addresses. Of two addresses with the same row only the latest is known. */
 const ROWS = 1_024;
 
 // The columns of a row.
@@ -16,10 +16,10 @@ const COLUMNS = 3;
 
 export class AddressHolders {
   private readonly cells = new Float64Array(ROWS * COLUMNS);
-  /** Nobody on the network can tell which addresses share a row. */
+  /** Random, so that nobody on the network can choose addresses that share a row. */
   private readonly seed = Math.floor(Math.random() * 2 ** 32) | 0;
 
-  /** `mac` says that it holds `ipv4`. Returns false when it said so less than a minute ago and is known as the holder. */
+  /** `mac` claims `ipv4`. Returns false when it is known as the holder and was noted less than a minute ago. */
   note(mac: MacAddress, ipv4: number, steadyMs: number): boolean {
     const { cells } = this;
     const row = this.rowOf(ipv4);
@@ -35,7 +35,7 @@ export class AddressHolders {
     return true;
   }
 
-  /** The first device that held this address, as long as it is remembered and heard; 0 without. */
+  /** Returns the holder of an address; 0 when none is known. */
   holderOf(ipv4: number, steadyMs: number): MacAddress {
     const row = this.rowOf(ipv4);
     if (this.cells[row + IPV4] !== ipv4 || steadyMs - (this.cells[row + HEARD_MS] as number) > HELD_FOR_MS) return 0;

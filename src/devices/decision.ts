@@ -1,5 +1,4 @@
-// The decision about a visit: is the device equipment, somebody's, or nobody's? And the reason, in words.
-
+// The decision about a visit: whether the device is equipment, somebody's, or nobody's, and the reason in words.
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { isRandomised, vendorOf } from '../addresses/vendor.js';
 import type { DirectoryView, Owner } from './directory/directory.js';
@@ -7,17 +6,17 @@ import type { Equipment, RoleStanding } from './equipment.js';
 import { type IgnoreRules, ignoredBecause } from './ignore-rules.js';
 import type { Label, LabelKind, LabelView } from './labels.js';
 
-/** `pending`: no directory has ever been loaded, so nobody can be called unrecognised yet. */
+/** `pending`: no directory was ever loaded, so no device can be called unrecognised yet. */
 export type DecisionKind = 'ignored' | 'recognised' | 'unrecognised' | 'pending';
 
 export interface Decision {
   readonly kind: DecisionKind;
-  /** One sentence for people. Holds no MAC. */
+  /** A phrase for people. It contains no MAC. */
   readonly reason: string;
-  /** What may help staff to find the owner; null when there is nothing. Holds names and MACs, so it is never for logs. */
+  /** May help staff to find the owner; null when there is none. It contains names and MACs, so it must not be logged. */
   readonly hint: Hint | null;
   readonly owner: Owner | null;
-  /** There when a label decided. */
+  /** Set when a label decided. */
   readonly label?: LabelKind;
 }
 
@@ -25,14 +24,14 @@ export interface Decision {
 export interface Hint {
   /** As the end of a sentence. */
   readonly text: string;
-  /** Who registered the address that it had before; null when nobody did. */
+  /** The name of whoever registered its former address; null when nobody did. */
   readonly likelyOwner: string | null;
 }
 
 export interface DecisionInput {
   readonly mac: MacAddress;
   readonly hostname: string | null;
-  /** A device that showed the same identity and fell silent when this one came. */
+  /** A device that showed the same identity, and was not heard since this one came. */
   readonly kin?: { readonly mac: MacAddress; readonly by: string } | null;
 }
 
@@ -61,9 +60,9 @@ export function decide(device: DecisionInput, rules: DecisionRules): Decision {
 }
 
 /**
- * Decides once more about a device that was found unrecognised and whose report still waits. Had its role been known, it would not have
- * been reported: so the role is newer than the visit, and the device may have forged it to get rid of the report. Only a role of
- * at least this standing counts: `sure` while the device may be listening (delivery), `proven` when all of a capture has been read.
+ * Decides again about an unrecognised device whose report still waits. If it has a role now, the role is newer than the visit, and the
+ * device may have forged it so that the report is dropped. So only a role of at least the standing `least` counts: `sure` in delivery,
+ * while the device may still send forgeries; `proven` when a whole capture has been read.
  */
 export function decideAgain(
   device: DecisionInput,
@@ -77,7 +76,7 @@ const RANKS: Readonly<Record<RoleStanding, number>> = { announced: 0, proven: 1,
 
 function decideByRole(device: DecisionInput, rules: DecisionRules, least: RoleStanding): Decision {
   const { mac, hostname } = device;
-  // A person has looked at this very device: that comes before all rules, and needs no directory.
+  // An operator labelled this very device. That comes before all rules, and needs no directory.
   const label = rules.labels?.of(mac) ?? null;
   if (label !== null) return decideLabelled(label);
   const role = rules.equipment.roleOf(mac);
@@ -99,7 +98,7 @@ function decideByRole(device: DecisionInput, rules: DecisionRules, least: RoleSt
   return device.kin ? { ...NOBODYS_PRIVATE, hint: kinshipOf(device.kin, rules.directory) } : NOBODYS_PRIVATE;
 }
 
-/** A phone that made itself a new private address is still the same person's phone. */
+/** Returns a hint to the former address of a device: a phone with a new private address still belongs to the same person. */
 function kinshipOf({ mac, by }: { mac: MacAddress; by: string }, directory: DirectoryView): Hint {
   const owner = directory.lookup(mac);
   const whose = owner === null ? '' : `, registered by ${owner.name}`;

@@ -1,10 +1,10 @@
-// The DHCP requests of the last seconds: an answer to none of them proves nothing about who sent it.
+// The DHCP requests of the last seconds. A message of a server is evidence only if it answers one of them.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Announcement } from '../decode/sighting.js';
 
-/** How long an answer may take. dnsmasq tries for three seconds whether an address is free. */
+/** How long an answer may take. dnsmasq tests for three seconds whether an address is free. */
 const ANSWERED_WITHIN_MS = 10_000;
-/** A power of two. At a thousand requests a second, three of four survive until a server answers that takes 0.3 s. */
+/** A power of two. At a thousand requests a second, three of four are still known when a server answers after 0.3 s. */
 const ROWS = 1_024;
 
 export interface DhcpRequest {
@@ -13,15 +13,15 @@ export interface DhcpRequest {
   readonly atMs: number;
   /** The server that the client names (option 54), 0 when it names none. */
   readonly serverIpv4: number;
-  /** Who passed it on as a relay, and the source of its IP packet; 0 when the client itself was heard. */
+  /** The relay that passed it on, and the source of its IP packet; 0 when it came from the client itself. */
   readonly relay: MacAddress;
   readonly relaySourceIpv4: number;
 }
 
-/** Each client has one row, found by a hash; of two clients that share a row the later one has it. */
+/** Each client has a row, found by a hash. Of two clients with the same row only the latest is known. */
 export class DhcpRequests {
   private readonly rows: (DhcpRequest | undefined)[] = new Array(ROWS).fill(undefined);
-  /** Nobody on the network can tell which clients share a row. */
+  /** Random, so that nobody on the network can choose clients that share a row. */
   private readonly seed = Math.floor(Math.random() * 2 ** 32) | 0;
 
   add({ client, xid, serverIpv4, relayIpv4, station, stationIpv4 }: Announcement, steadyMs: number): void {
@@ -36,7 +36,7 @@ export class DhcpRequests {
     };
   }
 
-  /** The latest request of this client, when it has this transaction id and is not too old to be answered. */
+  /** Returns the latest request of this client if it has this transaction id and is not too old; null otherwise. */
   find(client: number, xid: number, steadyMs: number): DhcpRequest | null {
     const request = this.rows[this.rowOf(client)];
     if (request === undefined || request.client !== client || request.xid !== xid) return null;

@@ -26,13 +26,14 @@ const VIRTUAL_ROUTERS: readonly [first: MacAddress, last: MacAddress, protocol: 
 ];
 
 /**
- * How sure a role is. `announced`: the device says so, and it may be one of several that do. `proven`: others' frames show it (they
- * ask this server, it names this router), and nobody else claims it. `sure`: the machine knows it, or it was proven for ten minutes.
- * Whoever can forge the frames of several devices, for that long and unopposed, can still make itself sure of a role.
+ * How sure a role is. `announced`: the device says so, and others may say the same. `proven`: frames of others show it (clients ask
+ * this server, the server names this router), and no other device claims it. `sure`: this machine knows it, or it was proven for ten
+ * minutes. An attacker who forges the frames of several devices for that long, while the real ones are silent, can still get a sure
+ * role.
  */
 export type RoleStanding = 'announced' | 'proven' | 'sure';
 
-/** What part of the network a device is. */
+/** The role of a device in the network. */
 export interface Role {
   /** A phrase with its article. */
   readonly description: string;
@@ -57,39 +58,39 @@ export interface EquipmentOptions {
   readonly learn?: boolean;
   /** A second server or router that these rules name is the operator's own, and no conflict. Default: no rules. */
   readonly ignore?: IgnoreRules;
-  /** Once for each role that is learned. A role that was forgotten, and is learned again, is told again. */
+  /** Called once for each role that is learned, and again when it was forgotten and is learned anew. */
   readonly onRole?: (learned: LearnedRole) => void;
-  /** When a conflict begins. An attacker can make this happen with every frame: log it once in a while. */
+  /** Called when a conflict begins. An attacker can cause that with every frame, so the log must be limited. */
   readonly onConflict?: (conflict: EquipmentConflict) => void;
 }
 
-/** An address that is said to be a router's, and the device that holds it. */
+/** An address that is named as a router's, and the device that holds it. */
 interface Gateway {
   readonly ipv4: number;
   /** The DHCP server that names it; null for the default route. */
   namedBy: Announcer | null;
-  /** 0 until somebody holds it. */
+  /** 0 until a device holds it. */
   holder: MacAddress;
   sinceMs: number;
   heardMs: number;
-  /** When somebody else last claimed it. */
+  /** When another device last claimed it. */
   contestedMs: number;
-  /** The machine's own neighbour table says who holds it. */
+  /** The holder is from this machine's own neighbour table. */
   isCertain: boolean;
 }
 
-/** Learns who is equipment and answers what role a device has. */
+/** Learns which devices are equipment, and returns their roles. */
 export class Equipment {
   private readonly own = new Set<MacAddress>();
   private readonly requests = new DhcpRequests();
   private readonly holders = new AddressHolders();
   private readonly gateways = new Map<number, Gateway>();
-  /** Who answers clients: servers, and relays that bring a server's answers. */
+  /** Those that answer clients: servers, and relays that pass on a server's answers. */
   private readonly dhcp = new Announcers(false);
   private readonly dhcpv6 = new Announcers(false);
-  /** Relays as the server's side of the network sees them. */
+  /** Relays that ask a server on this network. */
   private readonly relays = new Announcers(false);
-  /** Routers advertise by themselves, at least every half hour (RFC 4861, 6.2.1), whether people are there or not. */
+  /** Routers send advertisements at least every half hour (RFC 4861, 6.2.1), also when no client asks. */
   private readonly ipv6Routers = new Announcers(true);
   private readonly conflicting = new Map<string, EquipmentConflict & { latestMs: number }>();
   /** Steady time of the latest announcement. */
@@ -102,14 +103,14 @@ export class Equipment {
     this.addOwn(ownMacs);
   }
 
-  /** The sensor's own interfaces; more may come while it runs. */
+  /** Adds addresses of the sensor's own interfaces. More may come while it runs. */
   addOwn(macs: Iterable<MacAddress>): void {
     for (const mac of macs) this.own.add(mac);
   }
 
   /**
-   * The address of the sensor's own default gateway, 0 for none. `mac` is its holder by the machine's neighbour table, where that knows
-   * one; otherwise the first device that holds the address by ARP is the gateway. May be told again.
+   * Adds the address of the sensor's own default gateway, 0 for none. `mac` is its holder by the machine's neighbour table. If it is 0,
+   * the first device that holds the address by ARP is the gateway. May be called again.
    */
   addGateway(ipv4: number, mac: MacAddress = 0): void {
     if (ipv4 === 0) return;
@@ -123,8 +124,8 @@ export class Equipment {
   }
 
   /**
-   * Takes in what a frame announces; to be called for every frame, before anything is decided about the device that sent it. `steadyMs`
-   * is of any clock that never jumps; event time in a replay.
+   * Takes in what a frame announces. To be called for every frame, before anything is decided about the device that sent it. `steadyMs`
+   * is the time of a clock that never jumps; in a replay it is event time.
    */
   learn(announcement: Announcement, steadyMs = performance.now()): void {
     const { kind, station, vlan } = announcement;
@@ -149,13 +150,13 @@ export class Equipment {
         this.learnDhcpv6(announcement, kind === 'dhcpv6-reply', steadyMs);
         return;
       case 'router-advertisement': {
-        const told = { mac: station, vlan, service: 'ipv6-router', ipv4: 0, isAccepted: true } as const;
-        this.tellOnce(this.ipv6Routers.learn(told, steadyMs), this.ipv6Routers);
+        const claim = { mac: station, vlan, service: 'ipv6-router', ipv4: 0, isAccepted: true } as const;
+        this.reportRoleOnce(this.ipv6Routers.learn(claim, steadyMs), this.ipv6Routers);
       }
     }
   }
 
-  /** What part of the network this device is; null for anybody else's. */
+  /** Returns the role of a device; null when it has none. */
   roleOf(mac: MacAddress): Role | null {
     if (this.own.has(mac)) return { description: 'the sensor itself', standing: 'sure' };
     return (
@@ -168,7 +169,7 @@ export class Equipment {
     );
   }
 
-  /** What is contradictory on this network at `steadyMs`, one sentence each, for health. */
+  /** Returns a sentence for each contradiction on this network at `steadyMs`, for health. */
   conflicts(steadyMs = performance.now()): string[] {
     const { ignore = NO_IGNORE_RULES } = this.options;
     const current = [...this.conflicting.values()].filter(
@@ -179,7 +180,7 @@ export class Equipment {
     return [...new Set(current.map(conflictWords))];
   }
 
-  /** A device says by ARP that it holds an address. */
+  /** A device claims an address by ARP. */
   private hold(mac: MacAddress, ipv4: number, steadyMs: number): void {
     if (!this.holders.note(mac, ipv4, steadyMs)) return;
     const gateway = this.gateways.get(ipv4);
@@ -193,28 +194,28 @@ export class Equipment {
     }
   }
 
-  /** An OFFER or an ACK, on its way to the client or from the server to a relay. */
+  /** Learns from an OFFER or an ACK, to the client or from the server to a relay. */
   private learnDhcp(answer: Announcement, isAccepted: boolean, steadyMs: number): void {
     const { station, vlan, client, xid, serverIpv4, relayIpv4, routerIpv4 } = answer;
     const request = this.requests.find(client, xid, steadyMs);
     if (request === null || station === 0 || serverIpv4 === 0) return;
-    // RFC 2131, 4.3.2: a client that names a server is acknowledged by that one alone.
+    // RFC 2131, 4.3.2: if the client names a server, only that server may acknowledge.
     if (isAccepted && request.serverIpv4 !== 0 && request.serverIpv4 !== serverIpv4) return;
     const isToRelay = relayIpv4 !== 0 && request.relay !== 0;
     const isFromRelay = relayIpv4 !== 0 && request.relay === 0;
     const ipv4 = isFromRelay ? relayIpv4 : serverIpv4;
     if (answer.stationIpv4 !== ipv4 && this.holders.holderOf(ipv4, steadyMs) !== station) return;
     const service = isFromRelay ? 'dhcp-relay' : 'dhcp-server';
-    const told = { mac: station, vlan, service, ipv4, isAccepted } as const;
-    const server = this.isHeldByAnother(told, steadyMs) ? null : this.dhcp.learn(told, steadyMs);
-    this.tellOnce(server, this.dhcp);
+    const claim = { mac: station, vlan, service, ipv4, isAccepted } as const;
+    const server = this.isHeldByAnother(claim, steadyMs) ? null : this.dhcp.learn(claim, steadyMs);
+    this.reportRoleOnce(server, this.dhcp);
     if (server === null || !this.dhcp.isFirst(server, steadyMs)) {
       this.noteConflict({ kind: 'second-dhcp-server', mac: station, ipv4 }, steadyMs);
       return;
     }
 
-    // A relay is of use only to clients of another network than the server's. One that relays for the server's own may be
-    // any device that makes itself important.
+    // A relay is needed only for clients outside the server's own network. A relay inside it may be any device that wants to look like
+    // equipment.
     const isElsewhere = ((relayIpv4 ^ serverIpv4) & answer.subnetMask) !== 0;
     if (isToRelay && isElsewhere) this.learnRelay(request.relay, request.relaySourceIpv4, relayIpv4, vlan, steadyMs);
     if (!isToRelay && routerIpv4 !== 0) this.nameGateway(server, routerIpv4, steadyMs);
@@ -222,28 +223,28 @@ export class Equipment {
 
   private learnRelay(mac: MacAddress, sourceIpv4: number, ipv4: number, vlan: number, steadyMs: number): void {
     if (sourceIpv4 !== ipv4 && this.holders.holderOf(ipv4, steadyMs) !== mac) return;
-    const told = { mac, vlan, service: 'dhcp-relay', ipv4, isAccepted: true } as const;
-    this.tellOnce(this.relays.learn(told, steadyMs), this.relays);
+    const claim = { mac, vlan, service: 'dhcp-relay', ipv4, isAccepted: true } as const;
+    this.reportRoleOnce(this.relays.learn(claim, steadyMs), this.relays);
   }
 
-  /** DHCPv6 has no address that says who the server is: that it answers a request from this link must do. */
+  /** DHCPv6 names no address of the server. So it is enough that the device answers a request from this link. */
   private learnDhcpv6(answer: Announcement, isAccepted: boolean, steadyMs: number): void {
     const { station: mac, vlan, client, xid } = answer;
     if (mac === 0 || this.requests.find(client, xid, steadyMs) === null) return;
     const server = this.dhcpv6.learn({ mac, vlan, service: 'dhcpv6-server', ipv4: 0, isAccepted }, steadyMs);
-    this.tellOnce(server, this.dhcpv6);
+    this.reportRoleOnce(server, this.dhcpv6);
     if (server === null || !this.dhcpv6.isFirst(server, steadyMs))
       this.noteConflict({ kind: 'second-dhcp-server', mac, ipv4: 0 }, steadyMs);
   }
 
-  /** Whether another device is known by this address, and for longer than a forger has before the real one is heard. */
-  private isHeldByAnother(told: Parameters<Announcers['isTaken']>[0], steadyMs: number): boolean {
-    const gateway = this.gateways.get(told.ipv4);
-    if (gateway !== undefined && gateway.holder !== told.mac && this.isFirmlyHeld(gateway, steadyMs)) return true;
-    return this.dhcp.isTaken(told, steadyMs);
+  /** Whether another device holds this address, and did so for longer than a forgery would last. */
+  private isHeldByAnother(claim: Parameters<Announcers['isTaken']>[0], steadyMs: number): boolean {
+    const gateway = this.gateways.get(claim.ipv4);
+    if (gateway !== undefined && gateway.holder !== claim.mac && this.isFirmlyHeld(gateway, steadyMs)) return true;
+    return this.dhcp.isTaken(claim, steadyMs);
   }
 
-  /** The first server names the router. It keeps to one: whoever forges its answers cannot add a victim to the routers. */
+  /** The first server names the router. It may name only one, so that nobody can make a victim a router by forging its answers. */
   private nameGateway(server: Announcer, ipv4: number, steadyMs: number): void {
     const isFree = server.routerIpv4 === 0 || steadyMs - server.routerMs > HELD_FOR_MS;
     if (!isFree && server.routerIpv4 !== ipv4) return;
@@ -257,7 +258,7 @@ export class Equipment {
       this.gateways.set(ipv4, gateway);
     }
     if (gateway.namedBy !== null && !this.isNamed(gateway)) gateway.namedBy = server;
-    // Its own answers to clients show better than ARP that it has the address.
+    // Its answers to clients are better evidence than ARP that it has the address.
     const isServer = server.ipv4 === ipv4;
     if (isServer && gateway.holder === server.mac) gateway.heardMs = Math.max(gateway.heardMs, steadyMs);
     else if (isServer && !this.isFirmlyHeld(gateway, steadyMs)) this.take(gateway, server.mac, steadyMs);
@@ -271,7 +272,7 @@ export class Equipment {
     gateway.holder = mac;
     gateway.sinceMs = steadyMs;
     gateway.heardMs = steadyMs;
-    this.tell(mac, gatewayDescription(gateway));
+    this.reportRole(mac, gatewayDescription(gateway));
   }
 
   /** Whether the default route or the first server of its VLAN names it. */
@@ -279,7 +280,7 @@ export class Equipment {
     return namedBy === null || (namedBy.routerIpv4 === ipv4 && this.dhcp.isFirst(namedBy, this.nowMs));
   }
 
-  /** Whether its holder is known well enough not to give way to a DHCP server that has the address. */
+  /** Whether the holder is known so well that a DHCP server with the same address does not replace it. */
   private isFirmlyHeld(gateway: Gateway, steadyMs: number): boolean {
     if (gateway.isCertain) return true;
     const isHeard = gateway.holder !== 0 && steadyMs - gateway.heardMs <= HELD_FOR_MS;
@@ -291,11 +292,11 @@ export class Equipment {
   }
 
   private announcedRoleOf(mac: MacAddress, announcers: Announcers): Role | null {
-    for (const one of announcers.of(mac, this.nowMs)) {
-      const isFirst = announcers.isFirst(one, this.nowMs);
-      // What only offers, beside a server that clients accept, is none.
-      if (isFirst || one.isAccepted)
-        return { description: describe(one.service, isFirst), standing: this.standingOf(one, announcers) };
+    for (const announcer of announcers.of(mac, this.nowMs)) {
+      const isFirst = announcers.isFirst(announcer, this.nowMs);
+      // A device whose offers no client takes has no role beside a server that clients accept.
+      if (isFirst || announcer.isAccepted)
+        return { description: describe(announcer.service, isFirst), standing: this.standingOf(announcer, announcers) };
     }
     return null;
   }
@@ -315,10 +316,10 @@ export class Equipment {
       case 'dhcp-relay':
         return isLasting(announcer) ? 'sure' : 'proven';
       case 'dhcpv6-server':
-        // Nothing ties it to an address.
+        // No frame connects it to an address.
         return 'proven';
       case 'ipv6-router':
-        // Its own word alone.
+        // Only the device itself says it.
         return isLasting(announcer) ? 'proven' : 'announced';
     }
   }
@@ -330,15 +331,15 @@ export class Equipment {
     return byServer === 'sure' && !isLasting(gateway) ? 'proven' : byServer;
   }
 
-  private tellOnce(announcer: Announcer | null, announcers: Announcers): void {
-    if (announcer === null || announcer.isTold) return;
+  private reportRoleOnce(announcer: Announcer | null, announcers: Announcers): void {
+    if (announcer === null || announcer.isReported) return;
     const role = this.announcedRoleOf(announcer.mac, announcers);
     if (role === null) return;
-    announcer.isTold = true;
-    this.tell(announcer.mac, role.description);
+    announcer.isReported = true;
+    this.reportRole(announcer.mac, role.description);
   }
 
-  private tell(mac: MacAddress, role: string): void {
+  private reportRole(mac: MacAddress, role: string): void {
     if (!this.own.has(mac)) this.options.onRole?.({ mac, role });
   }
 

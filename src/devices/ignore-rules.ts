@@ -1,9 +1,9 @@
-// Which devices the settings say are equipment and never visitors: rules by MAC or prefix, by vendor and by host name.
-// config/ignore-rules.ts reads them.
+// The rules in the settings for devices that are equipment: by MAC or prefix, by vendor and by host name. config/ignore-rules.ts
+// reads them.
 import { type MacAddress, macDigits } from '../addresses/mac-address.js';
 
 export interface MacRule {
-  /** Lower-case digits every ignored address starts with: 2 to 12 of them. */
+  /** The first 2 to 12 digits of the addresses that are ignored, in lower case. */
   readonly digits: string;
   readonly written: string;
 }
@@ -21,7 +21,7 @@ export interface IgnoreRules {
 
 export const NO_IGNORE_RULES: IgnoreRules = { macs: [], vendors: [], hostnames: [] };
 
-/** The reason to ignore this device, as a phrase; null when no rule matches. */
+/** Returns the reason to ignore this device, as a phrase; null when no rule matches. */
 export function ignoredBecause(
   rules: IgnoreRules,
   device: { mac: MacAddress; vendor: string | null; hostname: string | null },

@@ -1,9 +1,9 @@
-// What kind of device it is, in a word or two, by what it says of itself by DHCP and by its maker; null where nothing is sure. Pure.
+// The kind of a device, in a word or two, by its DHCP messages and its maker.
 //
-// Every fact in the tables below was taken from the source beside it. What only "often" holds is not in them: option 55 names no Android,
-// because ChromeOS and others ask for the same; a model name in a host name names no system.
+// Every fact in the tables below is from the source beside it. Facts that are true only often are left out. For instance, option 55
+// does not show Android, because ChromeOS and others ask for the same, and a model name in a host name does not show the system.
 
-/** What is known of one device. The texts may be a stranger's: of them only an Android version's digits enter the answer. */
+/** What is known of a device. The texts are untrusted: only the digits of an Android version become part of the kind. */
 export interface KindFacts {
   /** The maker by the IEEE registry (`vendorOf`). */
   readonly vendor: string | null;
@@ -68,7 +68,7 @@ const IEEE = 'IEEE MA-L, the registered name: the kind is little more than the b
 
 interface Fact {
   readonly kind: Kind;
-  /** Only a device of one of these makers, by the beginnings of their registered names. */
+  /** The fact is true only for devices of these makers, by the beginnings of their registered names. */
   readonly makers?: readonly string[];
   readonly source: string;
 }
@@ -77,11 +77,11 @@ interface TextFact extends Fact {
   readonly text: RegExp;
 }
 
-/** The first one that holds counts. The text is what the maker built into the DHCP client, so this is the surest. */
+/** The first match counts. The maker built the text into the DHCP client, so this evidence is the surest. */
 export const BY_VENDOR_CLASS: readonly TextFact[] = [
   { text: /^android-dhcp-/, kind: 'Android', source: AOSP },
   { text: /^HUAWEI:android/, kind: 'Android', source: BRIGHTGATE },
-  // "May or may not actually be" one, Microsoft writes. With Microsoft's address it is.
+  // Microsoft writes that it "may or may not actually be" an Xbox. With Microsoft's address it is.
   { text: /^MSFT 5\.0 XBOX$/, kind: 'Xbox', makers: ['Microsoft'], source: MS_DHCPE },
   { text: /^MSFT (5\.0|98)\b/, kind: 'Windows', source: MS_DHCPE },
   { text: /^Aruba(Instant)?AP$/, kind: 'access point', source: ARUBA },
@@ -102,7 +102,7 @@ interface ListFact extends Fact {
   readonly has: readonly number[];
 }
 
-/** What a system's DHCP client asks for. All Apple systems begin alike; each release adds and leaves out some behind that. */
+/** The parameter lists of systems. All Apple systems begin alike, and differ behind that by release. */
 export const BY_PARAMETER_LIST: readonly ListFact[] = [
   { begins: [1, 121, 3, 6, 15], has: [119, 252], kind: 'Apple', source: APPLE_LISTS },
   {
@@ -113,7 +113,7 @@ export const BY_PARAMETER_LIST: readonly ListFact[] = [
   },
 ];
 
-/** Only macOS asks for LDAP and NetBIOS as well. It comes after the host name, in which a device names itself. */
+/** Only macOS also asks for LDAP and NetBIOS. This evidence comes after the host name. */
 export const MAC_BY_PARAMETER_LIST: ListFact = {
   begins: [1, 121, 3, 6, 15],
   has: [119, 252, 95, 44, 46],
@@ -124,8 +124,8 @@ export const MAC_BY_PARAMETER_LIST: ListFact = {
 const APPLE = ['Apple'];
 
 /**
- * Names that the maker gives, alone or behind the owner's (`Annas-iPhone`). What people could well choose for something else counts only
- * with the maker. The first one that holds counts.
+ * Names that the maker gives, alone or behind the owner's name (`Annas-iPhone`). A name that people may give to other things counts
+ * only with the maker. The first match counts.
  */
 export const BY_HOSTNAME: readonly TextFact[] = [
   { text: /(^|\W)iphone(\W{1,2}\d+\W?)?$/i, kind: 'iPhone', source: APPLE_NAMES },
@@ -140,7 +140,7 @@ export const BY_HOSTNAME: readonly TextFact[] = [
   { text: /(^|\W)(macbook|imac|mac)\W?(air|pro|mini|studio)?(\W|$)/i, kind: 'Mac', makers: APPLE, source: APPLE_NAMES },
   { text: /^DESKTOP-[0-9A-Z]{7}$/, kind: 'Windows', source: WINDOWS_NAMES },
   { text: /^NPI[0-9A-F]{6}$/i, kind: 'printer', makers: ['HP Inc', 'Hewlett Packard'], source: HP_NAMES },
-  // The whole address, so that no maker is needed: with Wi-Fi it is often that of the radio.
+  // The name contains the whole MAC, so no maker is needed. With Wi-Fi the maker is often that of the radio.
   { text: /^BR[NW][0-9A-F]{12}$/i, kind: 'printer', source: BROTHER_NAMES },
   { text: /^BR[NW]_?[0-9A-F]{6}$/i, kind: 'printer', makers: ['Brother Industries'], source: BROTHER_NAMES },
   { text: /^EPSON[0-9A-F]{6}$/i, kind: 'printer', makers: ['Seiko Epson'], source: EPSON_NAMES },
@@ -148,7 +148,7 @@ export const BY_HOSTNAME: readonly TextFact[] = [
   { text: /^(U[67]-|UAP-)/i, kind: 'access point', makers: ['Ubiquiti'], source: UNIFI_MODELS },
 ];
 
-/** Makers whose name says it all. Not those of computers, phones or radios for others. */
+/** Makers of a single kind of device. Makers of computers, phones or radios for others are left out. */
 export const BY_MAKER: readonly (Fact & { readonly makers: readonly string[] })[] = [
   { makers: APPLE, kind: 'Apple', source: IEEE },
   { makers: ['Sonos, Inc', 'Sonos Inc'], kind: 'Sonos', source: IEEE },
@@ -160,7 +160,7 @@ export const BY_MAKER: readonly (Fact & { readonly makers: readonly string[] })[
   { makers: ['Routerboard.com'], kind: 'network device', source: IEEE },
 ];
 
-/** For each wide kind the kinds that say more without contradicting it. Linux may be inside all that is not Apple's or Microsoft's. */
+/** For each wide kind, the narrower kinds. Linux may be in all devices but Apple's and Microsoft's. */
 const NARROWER: ReadonlyMap<Kind, readonly Kind[]> = new Map<Kind, readonly Kind[]>([
   ['Apple', ['Apple TV', 'Apple Watch', 'HomePod', 'iPad', 'iPhone', 'iPod', 'Mac']],
   ['Windows', ['Xbox']],
@@ -185,18 +185,19 @@ const NARROWER: ReadonlyMap<Kind, readonly Kind[]> = new Map<Kind, readonly Kind
   ],
 ]);
 
-/** A DNS label has at most 63 octets (RFC 1035, 2.3.4): what is longer is nobody's default. */
+/** A DNS label has at most 63 octets (RFC 1035, 2.3.4). No maker gives a longer name. */
 const MAX_LABEL = 63;
 
 /**
- * The kind, at most 24 characters. Evidence from the surest to the least sure: vendor class, parameter list, host name, the parameter
- * list's ending, maker. What agrees makes the kind narrower (`Apple`, then `iPhone`). What disagrees is left out when it is less sure.
- * But vendor class and parameter list come from the same program: when they disagree, one is made up, and nothing is sure.
+ * Returns the kind, at most 24 characters; null when it is not sure. The evidence, from the surest to the least sure: vendor class,
+ * parameter list, host name, the parameter list's ending, maker. Evidence that agrees makes the kind narrower (`Apple`, then `iPhone`).
+ * Evidence that disagrees with surer evidence is left out. But vendor class and parameter list come from the same program. When they
+ * disagree, one of them is forged, and nothing is sure.
  */
 export function kindOf({ vendor, vendorClass, hostname, parameterList }: KindFacts): string | null {
   const list = parameterList ?? [];
   const byList = BY_PARAMETER_LIST.find((fact) => asksFor(list, fact))?.kind ?? null;
-  // A private address has no maker, and an adapter has another one, but Apple's software runs on nobody else's devices.
+  // A private address has no maker, and an adapter has another maker. But Apple's software runs only on Apple's devices.
   const maker = byList === 'Apple' ? 'Apple' : vendor;
   const byVendorClass = findText(BY_VENDOR_CLASS, vendorClass ?? '', maker);
   if (byVendorClass !== null && byList !== null && !agree(byVendorClass, byList)) return null;
@@ -224,21 +225,21 @@ function asksFor(list: readonly number[], { begins, has }: ListFact): boolean {
   return begins.every((code, index) => list[index] === code) && has.every((code) => list.includes(code));
 }
 
-function agree(one: Kind, other: Kind): boolean {
-  return one === other || isNarrower(one, other) || isNarrower(other, one);
+function agree(kind: Kind, other: Kind): boolean {
+  return kind === other || isNarrower(kind, other) || isNarrower(other, kind);
 }
 
 function isNarrower(kind: Kind, wider: Kind): boolean {
   return NARROWER.get(wider)?.includes(kind) ?? false;
 }
 
-/** `android-dhcp-8.1.0` is Android 8. A preview has a name there, which is left out. */
+/** `android-dhcp-8.1.0` is Android 8. A preview has a name in place of the number, and is Android. */
 function withVersion(vendorClass: string | null): string {
   const version = /^android-dhcp-(\d{1,2})(?!\d)/.exec(vendorClass ?? '')?.[1];
   return version === undefined ? 'Android' : `Android ${version}`;
 }
 
-/** Some clients add their domain. */
+/** Without the domain, which some clients send too. */
 function firstLabel(hostname: string | null): string {
   const label = hostname?.split('.', 1)[0] ?? '';
   return label.length > MAX_LABEL ? '' : label;

@@ -6,7 +6,7 @@ import { isDeviceMac, type MacAddress, macDigits, parseMac } from '../addresses/
 import { keysLike, type RedisClient } from '../redis/client.js';
 import { LABEL_KINDS, type Label, labelName, MAX_LABELS } from './labels.js';
 
-/** With the reading itself well below the two seconds after which a label is promised to be in force. */
+/** A label must be in force after two seconds, with the time for reading it. */
 const LOOK_EVERY_MS = 500;
 
 export interface LabelStore {
@@ -17,7 +17,7 @@ export interface LabelStore {
   /** Returns whether there was one. */
   remove(mac: MacAddress): Promise<boolean>;
   all(): Promise<ReadonlyMap<MacAddress, Label>>;
-  /** The label as it is in the store at this moment; of any business. */
+  /** Reads a label from the store, of any business. */
   labelOf(businessId: number, mac: MacAddress): Promise<Label | null>;
 }
 
@@ -27,7 +27,7 @@ export class MemoryLabelStore implements LabelStore {
   readonly isLasting = false;
   private labels: ReadonlyMap<MacAddress, Label> = new Map();
 
-  /** `onLabels` hears of all labels whenever one has changed. */
+  /** `onLabels` is called with all labels whenever one has changed. */
   constructor(private readonly onLabels: OnLabels) {}
 
   async put(mac: MacAddress, label: Label): Promise<boolean> {
@@ -55,8 +55,8 @@ export class MemoryLabelStore implements LabelStore {
 }
 
 /**
- * KEYS[1] is a hash: one field a device. KEYS[2] is text that is another after every change. A counter would not do: a Redis that lost
- * its last second would count to the same number twice.
+ * KEYS[1] is a hash with a field for each device. KEYS[2] is the version, a random text that is replaced with every change. It is not a
+ * counter, because a Redis that lost its last second would count to the same number twice.
  */
 const PUT = `
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
@@ -85,7 +85,7 @@ export class RedisLabelStore implements LabelStore {
   readonly isLasting = true;
   private readonly key: string;
 
-  /** `redis` stays the caller's. */
+  /** `redis` belongs to the caller. */
   constructor(
     private readonly redis: RedisClient,
     businessId: number,
@@ -119,15 +119,15 @@ export class RedisLabelStore implements LabelStore {
     return parseLabel(await this.redis.hget(labelsKey(businessId), macDigits(mac)));
   }
 
-  /** Another text after every change; null when nothing was ever labelled. */
+  /** Reads the version, which differs after every change; null when nothing was ever labelled. */
   version(): Promise<string | null> {
     return this.redis.get(versionKey(this.key));
   }
 }
 
 /**
- * The labels in Redis, and whoever wants to hear when they change. Asks instead of subscribing: a message can be lost, and a sensor
- * would not know that it is behind.
+ * The labels in Redis, with a call for each change. It polls instead of subscribing, because a message can be lost, and a sensor
+ * would not notice that.
  */
 export class FollowedLabels implements LabelStore {
   readonly isLasting = true;
@@ -135,13 +135,13 @@ export class FollowedLabels implements LabelStore {
   private looking: Promise<void> = Promise.resolve();
   private readonly closing = new AbortController();
 
-  /** `onLabels` hears of all labels at first, and whenever one has changed. */
+  /** `onLabels` is called with all labels at first, and whenever one has changed. */
   constructor(
     private readonly store: RedisLabelStore,
     private readonly onLabels: OnLabels,
   ) {}
 
-  /** Resolves when the labels were read for the first time, or could not be. Reads on until `close`. */
+  /** Resolves when the labels were read for the first time, or could not be read. Goes on reading until `close`. */
   async start(): Promise<void> {
     await this.look().catch(() => {});
     void this.follow();
@@ -175,12 +175,12 @@ export class FollowedLabels implements LabelStore {
     const { signal } = this.closing;
     while (!signal.aborted) {
       await delay(LOOK_EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
-      // While Redis is away the labels that are known stay in force.
+      // While Redis is away, known labels stay in force.
       if (!signal.aborted) await this.look().catch(() => {});
     }
   }
 
-  /** One look after the other, so that an earlier answer never takes the place of a later one. */
+  /** Looks come one after the other, so that an earlier result never replaces a later one. */
   private look(): Promise<void> {
     const next = this.looking.catch(() => {}).then(() => this.readIfChanged());
     this.looking = next;
@@ -188,7 +188,7 @@ export class FollowedLabels implements LabelStore {
   }
 
   private async readIfChanged(): Promise<void> {
-    // The version first: a change that comes in between is read now and once more.
+    // The version is read first, so that a change in between is read again the next time.
     const version = await this.store.version();
     if (version === this.seen || this.closing.signal.aborted) return;
     this.onLabels(await this.store.all());
@@ -196,7 +196,7 @@ export class FollowedLabels implements LabelStore {
   }
 }
 
-/** Every business's labels of a device on this Redis: how many there are, or with `remove` how many were removed. */
+/** Returns how many labels a device has, at all businesses on this Redis. With `remove`, removes them. */
 export async function labelsEverywhere(
   redis: RedisClient,
   mac: MacAddress,
@@ -216,7 +216,7 @@ async function removeFrom(redis: RedisClient, key: string, mac: MacAddress): Pro
   return (await redis.eval(REMOVE, 2, key, versionKey(key), macDigits(mac), randomUUID())) === 1;
 }
 
-/** Others can write to Redis as well. Null: no label of ours. */
+/** Returns null for a value that is no label, because others can write to Redis as well. */
 function parseLabel(value: string | null): Label | null {
   try {
     return STORED_LABEL.safeParse(JSON.parse(value ?? 'null')).data ?? null;

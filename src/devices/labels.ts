@@ -1,4 +1,4 @@
-// What an operator said of a device: equipment that is never to be reported, or known, with a name. The index in memory.
+// Labels: an operator says of a device that it is equipment, or known, perhaps with a name. This is the index in memory.
 import type { MacAddress } from '../addresses/mac-address.js';
 import { Span } from '../decode/sighting.js';
 import { safeText } from '../decode/text.js';
@@ -9,24 +9,24 @@ export type LabelKind = (typeof LABEL_KINDS)[number];
 export interface Label {
   readonly kind: LabelKind;
   readonly name: string | null;
-  /** When the operator said so, ms since the epoch. */
+  /** When the operator set it, ms since the epoch. */
   readonly sinceMs: number;
 }
 
-/** One location has at most this many. */
+/** A location has at most so many. */
 export const MAX_LABELS = 10_000;
 /** Characters (code points) of a name. */
 export const MAX_LABEL_NAME = 64;
 
-/** What the stages that ask may do with the labels. */
+/** The labels as other rooms use them. */
 export interface LabelView {
   of(mac: MacAddress): Label | null;
 }
 
-/** The name as it is kept: runs of spaces are one. Null when it is empty, too long, or holds what nobody can see. */
+/** Returns the name as it is kept, with single spaces. Null when it is empty, too long, or has invisible characters. */
 export function labelName(text: string): string | null {
   const name = text.trim().replace(/\p{Zs}+/gu, ' ');
-  // A character takes four octets at most: what is longer is too long without looking at it.
+  // A code point has at most two UTF-16 units, so a longer text is too long.
   if (name.length > 2 * MAX_LABEL_NAME) return null;
   const bytes = Buffer.from(name);
   const span = new Span();
@@ -34,7 +34,7 @@ export function labelName(text: string): string | null {
   return safeText(span, MAX_LABEL_NAME) === name ? name : null;
 }
 
-/** The rule that `labelName` holds names against, for whoever gave a wrong one. */
+/** The rule of `labelName`, for messages. */
 export const LABEL_NAME_RULE = `write a name of 1 to ${MAX_LABEL_NAME} characters on one line, without invisible ones`;
 
 export class Labels implements LabelView {
@@ -48,7 +48,7 @@ export class Labels implements LabelView {
     return this.byMac;
   }
 
-  /** Takes `labels` in place of all that were there. Returns the devices whose label is another now. */
+  /** Replaces all labels. Returns the devices whose label has changed. */
   replace(labels: ReadonlyMap<MacAddress, Label>): ReadonlySet<MacAddress> {
     const changed = new Set<MacAddress>();
     for (const [mac, label] of labels) if (!isSame(label, this.of(mac))) changed.add(mac);

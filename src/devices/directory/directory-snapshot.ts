@@ -1,19 +1,19 @@
-// The directory as Redis keeps it, so that a sensor that restarts while Nexudus is away can decide at once.
+// The snapshot of the directory in Redis, with which a sensor that restarts while Nexudus is away can decide at once.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { isDeviceMac } from '../../addresses/mac-address.js';
 import type { FullReads, KnownUser } from '../../nexudus/known-devices.js';
 import type { RedisClient } from '../../redis/client.js';
 
-/** A hash: one field a user, one a full record read, and the field `readAt`. */
+/** The snapshot is a hash with a field for each user, one for each full record that was read, and the field `readAt`. */
 const READ_AT = 'readAt';
 const BATCH = 500;
-/** A snapshot that is being written is gone this long after its last piece: the sensor that wrote it has ended. */
+/** An unfinished snapshot expires this long after its last piece was written, because its sensor has ended. */
 const UNFINISHED_LIVES_MS = 10 * 60_000;
 
 /**
- * Puts the new snapshot (KEYS[1]) in the place of the old one (KEYS[2]) if all its ARGV[1] fields are there: a Redis that came back
- * empty while it was written has only the end of it.
+ * Replaces the old snapshot (KEYS[2]) by the new one (KEYS[1]) if that has all its ARGV[1] fields. If Redis came back empty while it
+ * was written, it has only the last ones.
  */
 const FINISH = `
 if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then
@@ -25,7 +25,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('RENAME', KEYS[1], KEYS[2])
 return 1`;
 
-/** Changes a snapshot that is there: readAt, its time to live, then pairs of a field and its value ('' takes the field out). */
+/** Changes an existing snapshot. The arguments: readAt, time to live, then pairs of a field and its value ('' removes the field). */
 const UPDATE = `
 if redis.call('HEXISTS', KEYS[1], '${READ_AT}') == 0 then return 0 end
 for i = 3, #ARGV, 2 do
@@ -48,7 +48,7 @@ const FULL_READ = z.object({ updatedOn: z.string(), macs: MACS });
 export class DirectorySnapshot {
   private readonly key: string;
 
-  /** `redis` stays the caller's. `retentionMs`: the snapshot is gone this long after it was last written. */
+  /** `redis` belongs to the caller. The snapshot expires `retentionMs` after it was last written. */
   constructor(
     private readonly redis: RedisClient,
     businessId: number,
@@ -57,7 +57,10 @@ export class DirectorySnapshot {
     this.key = `{nwm:${businessId}}:directory`;
   }
 
-  /** Calls back with each user; then answers when the directory was read, or null when there is no (whole) snapshot. What does not fit is skipped. */
+  /**
+   * Calls `onUser` for each user, and adds to `fullReads`. Returns when the directory was read from Nexudus; null when there is no
+   * complete snapshot. Fields of another shape are skipped.
+   */
   async load(onUser: (user: KnownUser) => void, fullReads: FullReads): Promise<Date | null> {
     const readAt = z.iso.datetime().safeParse(await this.redis.hget(this.key, READ_AT));
     if (!readAt.success) return null;
@@ -72,8 +75,9 @@ export class DirectorySnapshot {
   }
 
   /**
-   * Replaces the snapshot by what `users` gives, all at once at the end; of sensors that write at the same time the last one counts.
-   * @throws when Redis did not take, or did not keep, all of it: the old snapshot is then as it was
+   * Replaces the snapshot by `users` and `fullReads`. The new snapshot appears at once, at the end. If several sensors write at the
+   * same time, the last one counts.
+   * @throws when Redis did not take, or did not keep, all of it. The old snapshot is unchanged then
    */
   async replace(users: Iterable<KnownUser>, fullReads: FullReads, readAt: Date): Promise<void> {
     const nextKey = `${this.key}:next:${randomUUID()}`;

@@ -1,4 +1,4 @@
-// Keeps the directory like Nexudus: a snapshot at the start, then a whole reading, then what has changed.
+// Keeps the directory up to date: a snapshot at the start, then a whole reading of Nexudus, then readings of changes.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type NexudusClient, NexudusError } from '../../nexudus/client.js';
@@ -12,25 +12,25 @@ import {
 import type { Directory, Owner } from './directory.js';
 import type { DirectorySnapshot } from './directory-snapshot.js';
 
-/** Only a whole reading notices what was deleted: it is made anew after this long at the latest ... */
+/** Only a whole reading notices what was deleted. There is one after this time at the latest, ... */
 const MAX_BETWEEN_FULL_MS = 6 * 3_600_000;
-/** ... and sooner where it takes less than this part of the time. */
+/** ... and sooner if it takes less than this part of the time. */
 const FULL_READING_SHARE = 1 / 50;
 /**
- * An owner missing from one whole reading may still be there: a deletion while the pages are read pushes somebody else out of sight.
- * Only who is missing from two in a row is forgotten, and the second one takes up to this part of the time. So while Nexudus can be
- * read a deletion is noticed 6 h, eight times what a whole reading takes, and two refreshes after it was made at the latest.
+ * An owner who is missing from a whole reading may still exist, because a deletion while the pages are read hides another owner. So
+ * only an owner who is missing from two in a row is forgotten, and the second may take up to this part of the time. While Nexudus can
+ * be read, a deletion is noticed after at most 6 h, eight times the length of a whole reading, and two refreshes.
  */
 const SECOND_READING_SHARE = 1 / 5;
 const FIRST_RETRY_MS = 5_000;
 const LOGIN_RETRY_MS = 60_000;
-/** A directory that was read this long ago is up to date enough to be asked before posting. */
+/** A directory that was read at most this long ago is fresh: it may be asked before posting. */
 const FRESH_MS = 30_000;
-/** Who wants it fresher is told after this long that it is still being read: the outbox lends an entry for 30 s only. */
+/** `freshen` returns after this time at the latest, because the outbox gives a deliverer only 30 s for an entry. */
 const FRESHEN_WITHIN_MS = 15_000;
-/** With a snapshot the first reading asks for changes alone; those that begin later than this are due for a whole one. */
+/** After a snapshot, the first reading asks only for changes. A whole reading is due after this time. */
 const FIRST_FULL_AFTER_MS = 1_000;
-/** However many ask, Nexudus is asked this often at most. */
+/** Nexudus is asked at most once in this time, however often `freshen` is called. */
 const FRESHEN_EVERY_MS = 5_000;
 /** The same trouble is logged once in this time. */
 const LOG_AGAIN_MS = 60_000;
@@ -41,28 +41,27 @@ export interface DirectorySyncOptions {
   readonly snapshot: DirectorySnapshot | null;
   readonly refreshMs: number;
   readonly log: Logger;
-  /** The directory was loaded for the first time. */
+  /** Called when the directory was loaded for the first time. */
   readonly onLoaded: () => void;
   /**
-   * Called once, after `onLoaded`: the directory is as good as it can be had now, read from Nexudus, or from the snapshot alone after
-   * an attempt to read Nexudus failed. What the snapshot cannot know yet (a device registered while the sensor was off) is no longer
-   * worth waiting for.
+   * Called once, after `onLoaded`, when the directory is as good as it can be now: read from Nexudus, or from the snapshot alone if
+   * reading Nexudus failed. Delivery may begin then.
    */
   readonly onCurrent: () => void;
   readonly pace?: Pace;
-  /** How old is fresh, and how long `freshen` waits, in place of 30 s and 15 s: for tests. */
+  /** For tests, in place of 30 s and 15 s: how old a fresh directory may be, and how long `freshen` may take. */
   readonly freshMs?: number;
   readonly freshenWithinMs?: number;
 }
 
 /**
- * How far the directory can be relied on before a report that has waited is posted. `being-read`: who knows better is still being
- * asked, so nothing may be posted yet. `last-known`: Nexudus was asked just now and would not say.
+ * How reliable the directory is, before a report that has waited is posted. `being-read`: Nexudus is still being read, so nothing may
+ * be posted yet. `last-known`: Nexudus was asked just now, and the reading failed.
  */
 export type Freshness = 'fresh' | 'being-read' | 'last-known';
 
 export interface DirectoryStatus {
-  /** When the directory was last like Nexudus, ms since the epoch; null when never. */
+  /** When the directory was last read from Nexudus, ms since the epoch; null when never. */
   readonly readAtMs: number | null;
   /** Why the latest reading failed; null when it did not. */
   readonly failure: string | null;
@@ -73,10 +72,10 @@ export class DirectorySync {
   private readonly abort = new AbortController();
   private readonly fullReads: FullReads = new Map();
   private readonly rangeMargins: RangeMargins = new Map();
-  /** Owners that the latest whole reading did not show. */
+  /** Owners that were missing from the latest whole reading. */
   private missing = new Set<number>();
   private isCurrent = false;
-  /** The snapshot missed a change, so the next write must be a whole one. */
+  /** A change is missing from the snapshot, so it must be written whole the next time. */
   private isSnapshotBehind = false;
   private readAt: Date | null = null;
   private failure: string | null = null;
@@ -86,16 +85,16 @@ export class DirectorySync {
   private running: Promise<void> | undefined;
   /** Steady time at which the latest reading began. */
   private triedMs = Number.NEGATIVE_INFINITY;
-  /** Steady time until which the directory counts as fresh. */
+  /** Steady time until which the directory is fresh. */
   private freshUntilMs = Number.NEGATIVE_INFINITY;
   private isReading = false;
-  /** The latest reading failed because Nexudus refused it: a role is missing, say. Posts may work all the same. */
+  /** The latest reading failed because Nexudus refused it, perhaps because a role is missing. Posts may still work. */
   private isRefused = false;
-  /** Somebody waits for the next reading: changes, which are read soon, go before a whole reading. */
+  /** `freshen` waits for the next reading. It then reads changes, which is quicker than a whole reading. */
   private isAwaited = false;
   /** Ends the wait for the next reading. */
   private wake = new AbortController();
-  /** Resolves when the reading that is under way, or comes next, has ended well or not. */
+  /** Resolves when the current or the next reading has ended, also if it failed. */
   private reading = withResolvers();
 
   constructor(private readonly options: DirectorySyncOptions) {}
@@ -128,9 +127,8 @@ export class DirectorySync {
   }
 
   /**
-   * Reads what has changed, unless that was done a moment ago. If a whole reading is under way, which can take many minutes, it is
-   * waited for, and then the changes made meanwhile are read. Returns after 15 s at the latest, to be called again if need be. Never
-   * rejects.
+   * Reads changes, unless the directory is fresh. If a whole reading is under way, which can take many minutes, this waits for it,
+   * and then reads the changes made meanwhile. Returns after 15 s at the latest, and may be called again. Never rejects.
    */
   async freshen(): Promise<Freshness> {
     const askedMs = performance.now();
@@ -139,8 +137,8 @@ export class DirectorySync {
       if (nowMs < this.freshUntilMs) return 'fresh';
       if (!this.isReading) {
         if (this.triedMs >= askedMs && this.failure !== null) return 'last-known';
-        // However many ask, Nexudus is asked every 5 s at most. If it was away a moment ago it may be back: nothing is posted without
-        // having asked it.
+        // Nexudus is asked every 5 s at most. If it was away at the latest reading it may be back, so nothing is posted before it was
+        // asked again.
         if (nowMs - this.triedMs < FRESHEN_EVERY_MS && this.failure !== null)
           return this.isRefused ? 'last-known' : 'being-read';
         this.isAwaited = true;
@@ -158,7 +156,7 @@ export class DirectorySync {
       const readAt = await snapshot.load((user) => register(directory, user), this.fullReads);
       if (readAt === null) return;
       this.readAt = readAt;
-      // What changed since is soon read, and then the directory is current; the whole reading comes next.
+      // The changes since are read first, which is quick. Then comes a whole reading.
       this.nextFullMs = performance.now() + FIRST_FULL_AFTER_MS;
       log.info(
         { devices: directory.size, readAt: readAt.toISOString() },
@@ -189,7 +187,7 @@ export class DirectorySync {
       if (this.failure !== null) log.info('the directory can be read from Nexudus again');
       this.failure = null;
       this.failures = 0;
-      // What was registered while a long whole reading went on may have been read too early.
+      // A device that was registered during a long whole reading may be missing from it.
       this.freshUntilMs = (isFull ? began : ended) + (this.options.freshMs ?? FRESH_MS);
       const level = directory.loaded && !isFull ? 'debug' : 'info';
       log[level]({ devices: directory.size, changed, whole: isFull }, 'directory read from Nexudus');
@@ -235,7 +233,7 @@ export class DirectorySync {
     return { isFull, changed };
   }
 
-  /** The end of a whole reading, by which deleted owners are noticed. */
+  /** Called after a whole reading: forgets owners who are missing for the second time. */
   private forgetMissing(seen: ReadonlySet<number>): void {
     const { directory } = this.options;
     const missing = new Set<number>();
@@ -304,14 +302,14 @@ function register(directory: Directory, user: KnownUser): void {
   directory.register(user.userId, ownerOf(user), user.macs);
 }
 
-/** Who owns the devices of this user, as the directory puts it. */
+/** Returns the owner of this user's devices. */
 export function ownerOf({ userId, name, active, coworker }: KnownUser): Owner {
   if (coworker === null) return { kind: 'staff', userId, name };
   const status = coworker.archived ? 'archived' : coworker.active && active ? 'active' : 'inactive';
   return { kind: 'coworker', id: coworker.id, name: coworker.name, status };
 }
 
-/** The directory in the shape in which Nexudus's users come, for the snapshot. */
+/** Yields the directory as users of Nexudus, for the snapshot. */
 function* knownUsers(directory: Directory): Generator<KnownUser> {
   for (const { userId, owner, macs } of directory.entries()) {
     if (owner.kind === 'local') continue;

@@ -1,7 +1,7 @@
-// The known devices: whose a MAC is. An index in memory, filled from Nexudus and from a local list.
+// The known devices and their owners: an index in memory, filled from Nexudus and from a local list.
 import type { MacAddress } from '../../addresses/mac-address.js';
 
-/** Whom a device belongs to. `local` is a line of the local list; `id`s are Nexudus's. */
+/** The owner of a device. `local` is a line of the local list. Ids are those of Nexudus. */
 export type Owner =
   | {
       readonly kind: 'coworker';
@@ -12,14 +12,14 @@ export type Owner =
   | { readonly kind: 'staff'; readonly userId: number; readonly name: string }
   | { readonly kind: 'local'; readonly name: string };
 
-/** What the stages that ask may do with the directory. */
+/** The directory as other rooms use it. */
 export interface DirectoryView {
-  /** False until the directory was read once: an empty answer then means nothing. */
+  /** False until the directory was read once. Until then, null does not mean that nobody registered the device. */
   readonly loaded: boolean;
   lookup(mac: MacAddress): Owner | null;
 }
 
-/** How good an owner is when several registered one device: somebody active beats somebody who left. */
+/** The best owner has the lowest rank, when several registered the same device: active ones come before those who left. */
 function rank(owner: Owner): number {
   if (owner.kind === 'coworker') return owner.status === 'active' ? 0 : owner.status === 'inactive' ? 2 : 3;
   return owner.kind === 'staff' ? 1 : 0;
@@ -34,7 +34,7 @@ interface Registration {
 export class Directory implements DirectoryView {
   loaded = false;
   private readonly registrations = new Map<number, Registration>();
-  /** One owner mostly; a list only where several registered the same device. */
+  /** The owner, or a list if several registered the same device. */
   private readonly byMac = new Map<MacAddress, Owner | Owner[]>();
   private readonly local: ReadonlyMap<MacAddress, string>;
 
@@ -49,7 +49,7 @@ export class Directory implements DirectoryView {
     return size;
   }
 
-  /** Nexudus comes before the local list, unless whoever registered the device there has left. */
+  /** Nexudus comes before the local list, unless the owner in Nexudus has left. */
   lookup(mac: MacAddress): Owner | null {
     const found = this.byMac.get(mac);
     const owner = (Array.isArray(found) ? found[0] : found) ?? null;
@@ -58,7 +58,7 @@ export class Directory implements DirectoryView {
     return name === undefined ? owner : { kind: 'local', name };
   }
 
-  /** Says that the user `userId` has these devices and no others. */
+  /** Replaces the devices of the user `userId`. */
   register(userId: number, owner: Owner, macs: readonly MacAddress[]): void {
     this.forget(userId);
     if (macs.length === 0) return;
@@ -74,7 +74,7 @@ export class Directory implements DirectoryView {
     }
   }
 
-  /** Takes all devices of a user out. */
+  /** Removes all devices of a user. */
   forget(userId: number): void {
     const registration = this.registrations.get(userId);
     if (registration === undefined) return;
@@ -88,12 +88,12 @@ export class Directory implements DirectoryView {
     }
   }
 
-  /** Every registration: user id, owner and devices. */
+  /** Yields every registration: user id, owner and devices. */
   *entries(): Generator<{ userId: number; owner: Owner; macs: readonly MacAddress[] }> {
     for (const [userId, { owner, macs }] of this.registrations) yield { userId, owner, macs };
   }
 
-  /** The local list: MAC and name. */
+  /** Yields the local list: MAC and name. */
   localEntries(): IterableIterator<[MacAddress, string]> {
     return this.local.entries();
   }

@@ -1,9 +1,9 @@
-// The validated settings, as the rest of the program takes them.
+// The settings as the program uses them, after they were checked.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { IgnoreRules } from '../devices/ignore-rules.js';
 import type { Login } from '../nexudus/token.js';
 
-/** One or more settings are wrong. `problems` has one line each, naming the variable and what would be right. */
+/** Settings are wrong. `problems` has a line for each, which names the variable and says what would be right. */
 export class ConfigError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(problems.join('\n'));
@@ -11,7 +11,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Times are milliseconds; names of units are in the field names. */
+/** Units are part of the names. See schema.ts for the meaning of each setting. */
 export interface Config {
   readonly nexudusUrl: string;
   readonly login: Login | null;
@@ -28,7 +28,7 @@ export interface Config {
   readonly visitGapMs: number;
   readonly settleTimeMs: number;
   readonly directoryRefreshMs: number;
-  /** The local list: names by MAC. */
+  /** The local list of devices: names by MAC. */
   readonly knownDevices: ReadonlyMap<MacAddress, string>;
   readonly ignore: IgnoreRules;
   readonly timeZone: string | null;

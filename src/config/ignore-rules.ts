@@ -2,7 +2,7 @@
 import { macDigits, parseMac } from '../addresses/mac-address.js';
 import type { IgnoreRules, MacRule, NameRule } from '../devices/ignore-rules.js';
 
-/** A whole MAC in any notation, or the first one to five octets separated by `:` or `-`. */
+/** Reads a MAC in any notation, or its first one to five octets separated by `:` or `-`. */
 function parseMacRule(written: string): MacRule | null {
   const mac = parseMac(written);
   if (mac !== null) return { digits: macDigits(mac), written };
@@ -11,7 +11,7 @@ function parseMacRule(written: string): MacRule | null {
   return { digits: prefix.replace(/[:-]/g, ''), written };
 }
 
-/** Slips in writing an address (and nothing that the registries call a vendor, which a test holds). */
+/** Mistakes in writing an address. No vendor in the registries has such a name, which a test checks. */
 const ALMOST_MACS: readonly RegExp[] = [
   // 3c:22:zz, 3c:2, 3:22:fb, 3c:22:fb:00:00:01:02
   /^[0-9a-f]{2}:|^[0-9a-z]{1,2}:[0-9a-z]{1,2}:/i,
@@ -23,7 +23,7 @@ const ALMOST_MACS: readonly RegExp[] = [
   /^(?=.*[0-9])[0-9a-f]{6}\*?$/i,
 ];
 
-/** The way out for who really has such a name: there it is clear what is meant. */
+/** What to do with a real name that looks like an address. */
 const OR_A_NAME = ' (a name that looks like one goes into IGNORE_HOSTNAMES or IGNORE_VENDORS)';
 
 function notAMac(written: string): string {
@@ -31,20 +31,20 @@ function notAMac(written: string): string {
 }
 
 /**
- * A pattern as people write them: `*` stands for any characters, `?` for one; upper and lower case are the same.
- * Not by a regular expression: host names are sent by strangers, and with several stars it would try for seconds.
+ * Reads a pattern: `*` stands for any characters, `?` for one. Upper and lower case are the same. It is no regular expression, because
+ * with several stars that could take seconds for a host name that a stranger sends.
  */
 export function patternOf(written: string): (text: string) => boolean {
   const pattern = folded(written);
   return (text) => matches(pattern, folded(text));
 }
 
-/** Code points, by which `?` counts, each without its case. */
+/** Returns code points without their case. `?` stands for a code point. */
 function folded(text: string): string[] {
   return Array.from(text, (character) => character.toLowerCase());
 }
 
-/** What the latest star stands for is made longer until the rest fits; the stars before it need not be tried again. */
+/** Only the text for the latest star is made longer until the pattern fits. The stars before it need not be tried again. */
 function matches(pattern: readonly string[], text: readonly string[]): boolean {
   let at = 0;
   let starAt = -1;
@@ -70,7 +70,7 @@ function parseNameRule(written: string): NameRule {
   return { matches: patternOf(written), written };
 }
 
-/** Reads rules as they are written in settings. `problems` has a sentence for each one that makes no sense. */
+/** Reads rules as they are written in settings. `problems` has a sentence for each wrong rule. */
 export function parseIgnoreRules(written: {
   macs: readonly string[];
   vendors: readonly string[];
@@ -90,8 +90,8 @@ export function parseIgnoreRules(written: {
 }
 
 /**
- * Adds rules as they are written on a command line: an address or its beginning, else a pattern for vendors and host
- * names. What is almost an address is a problem: taken for a name it would match nothing, and nobody would notice.
+ * Adds rules as they are written on a command line: an address or its beginning, or a pattern for vendors and host names. Text that is
+ * nearly an address is a problem: as a name it would match nothing, and nobody would notice.
  */
 export function withRules(
   rules: IgnoreRules,

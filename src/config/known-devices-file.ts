@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { formatMac, isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
 
-/** Larger files are refused: a list of devices that one space knows is never this long. */
+/** Larger files are refused. No space has so many devices. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Reads one line of CSV (RFC 4180 without line breaks in fields); null when its quotes do not match. */
+/** Reads a line of CSV (RFC 4180 without line breaks in fields); null when its quotes do not match. */
 function fields(line: string): string[] | null {
   const found: string[] = [];
   const field = /("(?:[^"]|"")*"|[^",]*)(,|$)/y;
@@ -18,14 +18,14 @@ function fields(line: string): string[] | null {
   }
 }
 
-/** Names by MAC, or a sentence for each line that is wrong (the first ten). */
+/** Names by MAC, or a sentence for each of the first ten wrong lines. */
 export type KnownDevicesFile =
   | { readonly ok: true; readonly devices: ReadonlyMap<MacAddress, string> }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /**
  * Reads `path`: `mac,name` lines in UTF-8, any MAC notation, an optional heading, `#` comments and blank lines.
- * Never throws: a file that cannot be read is a problem in the answer.
+ * Never throws: that a file cannot be read is one of the problems.
  */
 export function readKnownDevicesFile(path: string): KnownDevicesFile {
   let text: string;

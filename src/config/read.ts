@@ -1,4 +1,4 @@
-// Environment in, Config out: secrets may come from files, and every problem is named at once.
+// Reads the settings from the environment. Secrets may come from files, and all problems are named at once.
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import type { MacAddress } from '../addresses/mac-address.js';

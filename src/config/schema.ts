@@ -1,4 +1,4 @@
-// Every setting there is: its variable, default, meaning, and what values are right.
+// All settings: variable, default, meaning, and the values that are right.
 import { z } from 'zod';
 import { parseRedisUrl } from './redis-url.js';
 import {
@@ -16,7 +16,7 @@ import {
   wholeNumber,
 } from './values.js';
 
-/** Secrets, and the one setting that can hold a password. Each may come from the file that `NAME_FILE` names. */
+/** Secrets, and REDIS_URL, which can have a password. Each may come from the file that `NAME_FILE` names. */
 export const SECRETS = [
   'NEXUDUS_USERNAME',
   'NEXUDUS_PASSWORD',
@@ -26,7 +26,7 @@ export const SECRETS = [
   'STATUS_TOKEN',
 ] as const;
 
-/** RFC 4648 base32, with the spaces and dashes that people copy along; two letters make the first octet. */
+/** RFC 4648 base32, with spaces and dashes. Two letters are needed for an octet. */
 const BASE32 = /^[\s=-]*(?:[A-Z2-7][\s=-]*){2,}$/i;
 
 export const ENVIRONMENT = z.object({
@@ -125,7 +125,7 @@ export const ENVIRONMENT = z.object({
     .describe('Whether MAC addresses in logs are masked (3c:22:fb:**:**:56) or full'),
 });
 
-/** Name, default (as text, null for none) and meaning of every variable, for the README, `--help` and their test. */
+/** Name, default (as text, null for none) and meaning of every variable, for the README and its test. */
 export const VARIABLES: readonly { name: string; initial: string | null; meaning: string; secret: boolean }[] =
   Object.entries(ENVIRONMENT.shape).map(([name, schema]) => ({
     name,

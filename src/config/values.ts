@@ -1,4 +1,4 @@
-// The kinds of values that settings have: each reads its text, and says what would be right when it is wrong.
+// The kinds of values of settings. Each reads a text, and says what would be right when it is wrong.
 import { z } from 'zod';
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -14,7 +14,7 @@ export function parseDuration(text: string): number | null {
   return total;
 }
 
-/** Writes milliseconds the way settings are written: `15m`, `1h30m`, `250ms`. */
+/** Returns milliseconds as settings are written: `15m`, `1h30m`, `250ms`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds === 0) return '0s';
   let rest = Math.round(milliseconds);
@@ -28,7 +28,7 @@ export function formatDuration(milliseconds: number): string {
   return text;
 }
 
-/** A timer of Node's takes less than 2^31 ms, and a longer one ends at once. */
+/** Timers of Node.js take less than 2^31 ms. A longer one would end at once. */
 export const MAX_TIMER_MS = 24 * 86_400_000;
 export const MAX_DURATION_MS = 366 * 86_400_000;
 
@@ -84,7 +84,7 @@ export function hasLogin(text: string): boolean {
   return url !== null && url.username + url.password !== '';
 }
 
-/** What can stand in an HTTP header: printable ASCII, no space at its ends. */
+/** A value for an HTTP header: printable ASCII without spaces at the ends. */
 export const headerText = () =>
   z.string().regex(/^[!-~]([ -~]*[!-~])?$/, { message: 'must be printable ASCII, without spaces around it' });
 

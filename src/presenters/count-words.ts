@@ -1,6 +1,6 @@
-// A number and what it counts, as people write it; the status page has its own (page/words.js).
+// A number and what it counts, as people write it. The status page has its own function in page/words.js.
 
-/** `1 visit`, `2 visits`; `many` where the plural is more than an `s`. */
-export function countWords(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
+/** Returns `1 visit`, `2 visits`. The default plural is the singular with an `s`. */
+export function countWords(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`;
 }

@@ -1,4 +1,4 @@
-// A label as JSON: what `label --json` prints and the status API returns; and how to keep labels without Redis.
+// A label as JSON, as `label --json` prints it and the status API returns it. And the advice how to keep labels without Redis.
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import type { Label, LabelKind } from '../devices/labels.js';
 
@@ -14,14 +14,14 @@ export function labelJson(mac: MacAddress, { kind, name, sinceMs }: Label): Labe
   return { type: 'label', mac: formatMac(mac), as: kind, name, since: new Date(sinceMs).toISOString() };
 }
 
-/** Every label, the latest first. */
+/** Returns all labels, the latest first. */
 export function labelsJson(labels: ReadonlyMap<MacAddress, Label>): LabelJson[] {
   return [...labels]
     .sort(([macA, a], [macB, b]) => b.sinceMs - a.sinceMs || macA - macB)
     .map(([mac, label]) => labelJson(mac, label));
 }
 
-/** For labels that end with the process: the settings that would keep them. `ignoreMacs` is what IGNORE_MACS says now. */
+/** Returns the settings that would keep labels which end with the process. `ignoreMacs` are the rules in IGNORE_MACS now. */
 export function labelNotice(labels: ReadonlyMap<MacAddress, Label>, ignoreMacs: readonly string[]): string {
   const all = [...labels];
   const equipment = all.filter(([, { kind }]) => kind === 'equipment').map(([mac]) => formatMac(mac));
@@ -36,7 +36,7 @@ export function labelNotice(labels: ReadonlyMap<MacAddress, Label>, ignoreMacs: 
   return `REDIS_URL is not set: labels are forgotten when this monitor ends.${advice}`;
 }
 
-/** RFC 4180, as config/known-devices-file.ts reads it. */
+/** Returns a field of CSV (RFC 4180), as config/known-devices-file.ts reads it. */
 function csv(text: string | null): string {
   if (text === null) return '';
   return /[",#]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -1,4 +1,4 @@
-// A report that waits, as JSON: what `outbox --json` prints and the status API returns.
+// A waiting report as JSON, as `outbox --json` prints it and the status API returns it.
 import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
 import type { OutboxItem } from '../outbox/outbox.js';
 

@@ -1,15 +1,16 @@
-// Tables for a terminal: columns as wide as they need; where the terminal is narrower some are cut, and the least important left out.
+// Tables for a terminal. Columns are as wide as they need. If the terminal is too narrow, some are cut, and the least important left
+// out.
 import { terminalOf } from './terminal.js';
 
 export interface Column {
   readonly title: string;
-  /** What the column may be cut down to, in characters; left out: it is never cut. */
+  /** The column may be cut to so many characters. Left out: it is never cut. */
   readonly least?: number;
-  /** The larger, the sooner it is left out of a narrow table; left out: it always stays. */
+  /** The column with the largest number is left out first. Left out: the column always stays. */
   readonly dispensable?: number;
 }
 
-/** The lines of a table, its heading first, in at most `available` characters each as far as the columns allow. */
+/** Returns the lines of a table, its heading first, with at most `available` characters each as far as the columns allow. */
 export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -40,7 +41,7 @@ function total(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, GAP.length * (widths.length - 1));
 }
 
-/** Indices of the columns that find room when each is cut to its least. */
+/** Returns the indices of the columns that fit when each is cut to its least. */
 function keptColumns(columns: readonly Column[], least: readonly number[], available: number): number[] {
   let kept = columns.map((_, index) => index);
   while (total(kept.map((index) => least[index] ?? 0)) > available) {
@@ -52,7 +53,7 @@ function keptColumns(columns: readonly Column[], least: readonly number[], avail
   return kept;
 }
 
-/** Cuts the column with most to spare until the whole fits. */
+/** Cuts the column that can be cut most, until the table fits. */
 function fitWidths(natural: readonly number[], least: readonly number[], available: number): number[] {
   const widths = [...natural];
   while (total(widths) > available) {
@@ -85,7 +86,7 @@ export function wrap(text: string, available: number): string {
   return lines.join('\n');
 }
 
-/** Prints a table on standard output, cut to the terminal's width; not cut when the output goes elsewhere. */
+/** Prints a table on standard output. On a terminal it is cut to the width. */
 export function printTable(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
   if (rows.length === 0) return;
   process.stdout.write(`${tableLines(columns, rows, terminalOf(process.stdout).columns).join('\n')}\n\n`);

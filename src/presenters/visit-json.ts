@@ -1,4 +1,4 @@
-// A visit as JSON: what `replay --json` prints and the status API answers.
+// A visit as JSON, as `replay --json` prints it and the status API returns it.
 import { formatIpv4 } from '../addresses/ip-address.js';
 import { formatMac } from '../addresses/mac-address.js';
 import { isRandomised, vendorOf } from '../addresses/vendor.js';
@@ -12,12 +12,12 @@ export interface VisitJson {
   readonly mac: string;
   readonly vendor: string | null;
   readonly randomised: boolean;
-  /** What kind of device it is, as in `iPhone` or `printer`; null where nothing is sure. */
+  /** The kind of device, such as `iPhone` or `printer`; null when it is not sure. */
   readonly kind: string | null;
   readonly firstSeen: string;
   readonly lastSeen: string;
   readonly sightings: number;
-  /** When it was last sighted; `lastSeen` may be a keep-alive. */
+  /** When it was last sighted. `lastSeen` may be the time of a keep-alive. */
   readonly lastSighting: string;
   readonly keepAlives: number;
   readonly via: readonly string[];

@@ -58,6 +58,8 @@ export class TrialSensor {
     keepAlives: 0,
     droppedKeepAlives: 0,
     brokenOffKeepAlives: 0,
+    probes: 0,
+    probeObstacle: null,
     keepAliveFailure: null,
   };
   readonly source = new HandFedSource();
@@ -104,6 +106,7 @@ export class TrialSensor {
         source: {
           run: (onFrame, onKeepAlive) => source.run(onFrame, onKeepAlive),
           stop: () => source.stop(),
+          probe: () => false,
           states: () => [trial.interface],
         },
         pace: async () => {},

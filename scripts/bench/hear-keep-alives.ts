@@ -40,9 +40,11 @@ const tracker = new VisitTracker({ gapMs: 900_000, settleMs: 3_000 }, { onActive
 const watch = new InterfaceWatch([name], {
   promiscuous: false,
   ipv6: true,
+  probes: false,
   silenceAlarmMs: 0,
   onChange() {},
   onSilence() {},
+  onProbeObstacle() {},
   onKeepAliveFailure() {},
   onLoss() {},
 });

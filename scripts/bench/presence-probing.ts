@@ -1,5 +1,5 @@
 // A replay cannot ask anybody anything. This works out what devices of a made-up day would have answered to a sensor that
-// probes: a device of an open visit that was silent for a third of VISIT_GAP is asked by unicast ARP, up to three times.
+// probes as src/visits/silent-devices.ts does: a device of an open visit that was silent for a third of VISIT_GAP is asked up to three times.
 import { type DayDevice, type DayFrame, HABITS, type PresenceDay, type Span } from './presence-day.js';
 import { arpReplyToSensor } from './presence-frames.js';
 import { Random } from './random.js';

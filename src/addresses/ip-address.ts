@@ -1,9 +1,33 @@
 // IP addresses: their text, and what kind of network they belong to. IPv4 addresses are 32-bit numbers. An IPv6 address stays sixteen
 // octets of a frame until its text is needed.
+import { isIPv4, isIPv6 } from 'node:net';
 
 /** Returns the dotted decimal text of an address that is an unsigned 32-bit number. */
 export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`;
+}
+
+/** Returns the address as an unsigned 32-bit number; null for what is not dotted decimal. */
+export function parseIpv4(text: string): number | null {
+  return isIPv4(text) ? Buffer.from(text.split('.').map(Number)).readUInt32BE() : null;
+}
+
+/** Returns the sixteen octets of an address in any of its notations, without a zone; null for anything else. */
+export function parseIpv6(text: string): Uint8Array | null {
+  if (!isIPv6(text) || text.includes('%')) return null;
+  const [head = '', tail] = text.split('::');
+  const [front, back] = [octetsOf(head), octetsOf(tail ?? '')];
+  return Uint8Array.from([...front, ...Array<number>(16 - front.length - back.length).fill(0), ...back]);
+}
+
+/** The octets of groups between colons. The last one may be an IPv4 address. */
+function octetsOf(groups: string): number[] {
+  if (groups === '') return [];
+  return groups.split(':').flatMap((group) => {
+    if (group.includes('.')) return group.split('.').map(Number);
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
 }
 
 /** Returns the text of the sixteen octets at `at` by RFC 5952. */

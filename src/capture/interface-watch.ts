@@ -3,13 +3,17 @@
 import { CaptureError } from './capture-error.js';
 import type { FrameHandler, FrameSource, KeepAliveHandler } from './frame-source.js';
 import { type CaptureStats, freeClosedCaptures, type LiveCapture } from './live-capture.js';
-import { captureLive, type LiveCaptureOptions } from './live-interface.js';
+import { captureLive, type FrameCapture, type LiveCaptureOptions } from './live-interface.js';
 import { captureKeepAlives } from './live-keep-alives.js';
-import { type NetworkInterface, readDrops, readInterface } from './network-interfaces.js';
+import { type NetworkInterface, ownAddressesOn, readDrops, readInterface } from './network-interfaces.js';
+import { type OwnAddresses, type Probe, probeFrame } from './probe.js';
 
 const LOOK_EVERY_MS = 1_000;
 /** pcap cannot free captures of deleted interfaces, some 2 MB each. When there are more than this, a new process must be started. */
 const MAX_UNFREED = 64;
+
+/** The latest own probes are kept, so that another interface that hears one is not taken for another device. */
+const MAX_RECENT_PROBES = 32;
 
 /** The state of an interface. */
 export interface InterfaceState {
@@ -40,13 +44,17 @@ export interface InterfaceState {
   brokenOffKeepAlives: number;
   /** Why keep-alives cannot be captured although frames can, in words; null otherwise. Tried again once a second. */
   keepAliveFailure: string | null;
+  /** Frames sent to ask devices whether they are still here. */
+  probes: number;
+  /** Why no device can be asked through this interface, in words; null when devices can be asked, or are not to be. */
+  probeObstacle: string | null;
   /** How often the capture was opened anew because the interface went away or down. */
   reopened: number;
 }
 
 interface Watched {
   readonly status: InterfaceState;
-  capture: LiveCapture | null;
+  capture: FrameCapture | null;
   openedIndex: number;
   /** Null also where there are no keep-alives: on links without addresses, and when nobody listens to them. */
   keepAliveCapture: LiveCapture | null;
@@ -57,6 +65,10 @@ interface Watched {
   /** Whether somebody was told that keep-alives cannot be captured, and not yet that they can again. */
   isKeepAliveFailureTold: boolean;
   interfaceDrops: number;
+  /** The addresses at the latest look; null as well when no device is to be asked. */
+  own: OwnAddresses | null;
+  /** The obstacle that was last told; undefined until then. */
+  toldObstacle: string | null | undefined;
 }
 
 interface Handlers {
@@ -67,6 +79,8 @@ interface Handlers {
 const NOTHING: CaptureStats = { received: 0, dropped: 0, brokenOff: 0 };
 
 export interface InterfaceWatchOptions extends LiveCaptureOptions {
+  /** Whether `probe` may be called. */
+  readonly probes: boolean;
   /** No frame for this long while the link is up is an alarm, ms; 0 for never. */
   readonly silenceAlarmMs: number;
   /** Called once for every change of an interface's state. `before` is null at the start. */
@@ -75,12 +89,16 @@ export interface InterfaceWatchOptions extends LiveCaptureOptions {
   readonly onSilence: (status: Readonly<InterfaceState>) => void;
   /** Keep-alives cannot be captured although frames can (`keepAliveFailure`), or can be again. Each is told once. */
   readonly onKeepAliveFailure: (status: Readonly<InterfaceState>) => void;
+  /** Called when it is known whether devices can be asked through an interface (`probeObstacle`), and when that changes. */
+  readonly onProbeObstacle: (status: Readonly<InterfaceState>) => void;
   /** Called when frames (not keep-alives) were lost, or capturing was broken off, since the last look. */
   readonly onLoss: (status: Readonly<InterfaceState>) => void;
 }
 
 /** Frames, and the state of the interfaces that they come from. */
 export interface WatchedSource extends FrameSource {
+  /** Asks a device whether it is still here, by one frame to it alone. Returns whether the frame was sent. */
+  probe(probe: Probe): boolean;
   /** The states at the latest look, at most a second ago. */
   states(): readonly Readonly<InterfaceState>[];
 }
@@ -90,6 +108,9 @@ export class InterfaceWatch implements WatchedSource {
   private readonly watched: Watched[];
   private timer: NodeJS.Timeout | undefined;
   private finish: (() => void) | undefined;
+  /** A ring. */
+  private readonly recentProbes: Buffer[] = [];
+  private probesSent = 0;
 
   constructor(
     names: readonly string[],
@@ -105,6 +126,8 @@ export class InterfaceWatch implements WatchedSource {
         lastFrameMs: null,
         frames: 0,
         keepAlives: 0,
+        probes: 0,
+        probeObstacle: null,
         droppedByKernel: 0,
         droppedByInterface: 0,
         brokenOff: 0,
@@ -121,6 +144,8 @@ export class InterfaceWatch implements WatchedSource {
       heardKeepAlives: 0,
       isKeepAliveFailureTold: false,
       interfaceDrops: 0,
+      own: null,
+      toldObstacle: undefined,
     }));
   }
 
@@ -164,6 +189,31 @@ export class InterfaceWatch implements WatchedSource {
     return this.watched.map(({ status }) => status);
   }
 
+  /** Where several interfaces are in the device's network, they take turns. */
+  probe(probe: Probe): boolean {
+    if (this.watched.some(({ own }) => own?.mac === probe.mac)) return false;
+    const ways = this.watched.flatMap((entry) => {
+      const frame = canProbe(entry) ? probeFrame(probe, entry.own) : null;
+      return frame === null ? [] : [{ entry, frame }];
+    });
+    const way = ways[probe.earlier % ways.length];
+    if (way === undefined || way.entry.capture?.inject(way.frame) !== true) return false;
+    way.entry.status.probes++;
+    this.recentProbes[this.probesSent++ % MAX_RECENT_PROBES] = way.frame;
+    return true;
+  }
+
+  /** A capture does not show what was sent through it, but that of another interface may. */
+  private isOwnProbe(frame: Buffer, length: number): boolean {
+    return this.recentProbes.some(
+      (probe) =>
+        length >= probe.length &&
+        // These four octets of the source tell most frames of other stations apart.
+        frame.readUInt32BE(8) === probe.readUInt32BE(8) &&
+        frame.compare(probe, 0, probe.length, 0, probe.length) === 0,
+    );
+  }
+
   private look(entry: Watched, handlers: Handlers, isFirst: boolean): void {
     const seen = readInterface(entry.status.name);
     this.count(entry, seen);
@@ -180,13 +230,29 @@ export class InterfaceWatch implements WatchedSource {
       if (seen.hasCarrier) this.become(entry, 'capturing', null, isFirst);
       else this.become(entry, 'no-link', 'the interface has no link; waiting for it', isFirst);
     }
+    if (this.options.probes) this.lookForObstacle(entry);
     this.listen(entry.status);
+  }
+
+  private lookForObstacle(entry: Watched): void {
+    const { status, capture } = entry;
+    entry.own = ownAddressesOn(status.name);
+    // The state tells enough of an interface that does not capture.
+    if (capture === null) return;
+    if (capture.linkType !== 'ethernet') status.probeObstacle = 'it is no single Ethernet or Wi-Fi interface';
+    else if (entry.own === null || (entry.own.ipv4s.length === 0 && entry.own.linkLocal === null))
+      status.probeObstacle = 'this machine has no address on it to ask from';
+    else status.probeObstacle = null;
+    if (status.probeObstacle === entry.toldObstacle) return;
+    entry.toldObstacle = status.probeObstacle;
+    this.options.onProbeObstacle(status);
   }
 
   private open(entry: Watched, seen: NetworkInterface, onFrame: FrameHandler, isFirst: boolean): boolean {
     const { status } = entry;
     try {
       entry.capture = captureLive(status.name, this.options, (frame, length, eventMs, linkType) => {
+        if (this.isOwnProbe(frame, length)) return;
         status.frames++;
         status.lastFrameMs = performance.now();
         onFrame(frame, length, eventMs, linkType);
@@ -282,4 +348,9 @@ export class InterfaceWatch implements WatchedSource {
     status.sinceMs = performance.now();
     this.options.onChange(status, isFirst ? null : before);
   }
+}
+
+/** Whether frames can be sent through the interface. */
+function canProbe(entry: Watched): entry is Watched & { readonly own: OwnAddresses } {
+  return entry.own !== null && entry.status.state === 'capturing' && entry.status.probeObstacle === null;
 }

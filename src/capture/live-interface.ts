@@ -34,6 +34,12 @@ export interface LiveCaptureOptions {
   readonly ipv6: boolean;
 }
 
+/** A capture of frames. It can send as well, with no more privilege than capturing needs. */
+export interface FrameCapture extends LiveCapture {
+  /** Sends a frame as it is. Returns false when it could not be sent. */
+  inject(frame: Buffer): boolean;
+}
+
 /**
  * Native sessions that were freed. They must never be garbage collected: pcap 3.1 frees the memory of their poll handles then, and
  * libuv still has these in its list. Each takes a few hundred bytes, and there is one for each opening.
@@ -51,6 +57,7 @@ class Opening implements OpenInterface, ClosedOpening {
   /** The link type as pcap names it. */
   readonly linkTypeName: string;
   private readonly session: PcapSession & SessionInternals;
+  private isOpen = true;
   private isDispatching = false;
   private isFreed = false;
   private readonly turn = new Turn();
@@ -108,8 +115,21 @@ class Opening implements OpenInterface, ClosedOpening {
     return this.isFreed ? { received: 0, dropped: 0 } : sessionCounts(this.session);
   }
 
+  /** Returns false when the frame could not be sent. */
+  inject(frame: Buffer): boolean {
+    if (!this.isOpen) return false;
+    try {
+      this.session.inject(frame);
+      return true;
+    } catch {
+      // The interface is going down, or its queue is full.
+      return false;
+    }
+  }
+
   /** Ends the handing over of frames. `freeClosedCaptures` frees the session later. */
   close(): void {
+    this.isOpen = false;
     this.session.close();
     openingClosed(this);
   }
@@ -123,12 +143,15 @@ class Opening implements OpenInterface, ClosedOpening {
  * Opens `name` and calls `onFrame` for each frame that the filter lets through, until `close`.
  * @throws CaptureError when the interface cannot be captured on.
  */
-export function captureLive(name: string, options: LiveCaptureOptions, onFrame: FrameHandler): LiveCapture {
-  return captureWithBreaks(PAUSE_AFTER_TURN_MS, (onLongTurn) => {
+export function captureLive(name: string, options: LiveCaptureOptions, onFrame: FrameHandler): FrameCapture {
+  let latest: Opening | undefined;
+  const capture = captureWithBreaks(PAUSE_AFTER_TURN_MS, (onLongTurn) => {
     const { opening, linkType } = openWithFilter(name, options);
     opening.read(linkType, onFrame, onLongTurn);
+    latest = opening;
     return opening;
   });
+  return Object.assign(capture, { inject: (frame: Buffer) => latest?.inject(frame) ?? false });
 }
 
 /**

@@ -1,7 +1,9 @@
 // The machine's network interfaces, as Linux shows them under /sys/class/net and /proc/net.
 import { readdirSync, readFileSync } from 'node:fs';
-import { formatIpv4 } from '../addresses/ip-address.js';
+import { networkInterfaces } from 'node:os';
+import { formatIpv4, isLinkLocal, parseIpv4, parseIpv6 } from '../addresses/ip-address.js';
 import { type MacAddress, parseMac } from '../addresses/mac-address.js';
+import type { OwnAddresses } from './probe.js';
 
 const SYS = '/sys/class/net';
 /** ARPHRD_ETHER of linux/if_arp.h: Ethernet, and Wi-Fi in its ordinary mode. */
@@ -9,6 +11,8 @@ const ARPHRD_ETHER = 1;
 const IFF_UP = 0x1;
 const IFF_BROADCAST = 0x2;
 const IFF_LOOPBACK = 0x8;
+const IFF_PROMISC = 0x100;
+const IFF_ALLMULTI = 0x200;
 
 export interface NetworkInterface {
   readonly name: string;
@@ -20,6 +24,8 @@ export interface NetworkInterface {
   readonly hasCarrier: boolean;
   readonly hasBroadcast: boolean;
   readonly isLoopback: boolean;
+  /** Whether it takes in only such multicast as this machine has asked for. Network cards and macvlans do, veths and bridges do not. */
+  readonly filtersMulticast: boolean;
 }
 
 function read(path: string): string | null {
@@ -41,6 +47,7 @@ const ANY: NetworkInterface = {
   hasCarrier: true,
   hasBroadcast: true,
   isLoopback: false,
+  filtersMulticast: false,
 };
 
 /** Returns the interface as it is now; null when there is none of that name. */
@@ -59,7 +66,19 @@ export function readInterface(name: string): NetworkInterface | null {
     hasCarrier: read(`${SYS}/${name}/carrier`) === '1',
     hasBroadcast: (flags & IFF_BROADCAST) !== 0,
     isLoopback: (flags & IFF_LOOPBACK) !== 0,
+    filtersMulticast: (flags & (IFF_PROMISC | IFF_ALLMULTI)) === 0 && isCardOrOnCard(name),
   };
+}
+
+/** A card has a device, and what is made from one (macvlan, VLAN, bond) a lower interface. So has a bridge, but it filters nothing. */
+function isCardOrOnCard(name: string): boolean {
+  try {
+    const entries = readdirSync(`${SYS}/${name}`);
+    return !entries.includes('bridge') && entries.some((entry) => entry === 'device' || entry.startsWith('lower_'));
+  } catch {
+    // It has just gone.
+    return false;
+  }
 }
 
 /** Returns how many frames the interface or its driver has lost (libpcap reports them in promiscuous mode only). */
@@ -85,6 +104,34 @@ export function listInterfaces(): NetworkInterface[] {
 /** Returns the addresses of this machine's own interfaces, which are no visitors. */
 export function ownMacs(): Set<MacAddress> {
   return new Set(listInterfaces().flatMap(({ mac }) => (mac === null || mac === 0 ? [] : [mac])));
+}
+
+/** Returns what this machine sends from on an interface; null when the interface has no address. */
+export function ownAddressesOn(name: string): OwnAddresses | null {
+  let known: ReturnType<typeof networkInterfaces>;
+  try {
+    known = networkInterfaces();
+  } catch {
+    // A sandbox that allows no netlink sockets.
+    return null;
+  }
+  // An IPv4 address may have a label of its own: eth0:1.
+  const all = Object.entries(known).flatMap(([label, addresses = []]) =>
+    label === name || label.startsWith(`${name}:`) ? addresses : [],
+  );
+  const mac = parseMac(all[0]?.mac ?? '');
+  if (mac === null || mac === 0) return null;
+  const ipv4s = all.flatMap(({ address, netmask }) => {
+    const [number, mask] = [parseIpv4(address), parseIpv4(netmask)];
+    return number === null || mask === null ? [] : [{ address: number, mask }];
+  });
+  const ipv6s = all.map(({ address }) => parseIpv6(address)).filter((octets) => octets !== null);
+  return { mac, ipv4s, linkLocal: ipv6s.find((octets) => isLinkLocal(octets, 0)) ?? null };
+}
+
+/** Whether this machine forwards IPv4 packets, as routers and hosts of containers do. */
+export function forwardsPackets(): boolean {
+  return read('/proc/sys/net/ipv4/ip_forward') === '1';
 }
 
 export interface DefaultRoute {

@@ -23,6 +23,7 @@ export interface Config {
   readonly promiscuous: boolean;
   readonly ipv6: boolean;
   readonly keepAlives: boolean;
+  readonly probePresent: boolean;
   readonly learnEquipment: boolean;
   readonly redisUrl: string | null;
   readonly visitGapMs: number;

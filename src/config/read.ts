@@ -92,6 +92,7 @@ function configOf(env: Environment, ignore: IgnoreRules, knownDevices: ReadonlyM
     promiscuous: env.CAPTURE_PROMISCUOUS,
     ipv6: env.CAPTURE_IPV6,
     keepAlives: env.CAPTURE_KEEP_ALIVES,
+    probePresent: env.PROBE_PRESENT,
     learnEquipment: env.LEARN_EQUIPMENT,
     redisUrl: env.REDIS_URL ?? null,
     visitGapMs: env.VISIT_GAP,

@@ -65,6 +65,9 @@ export const ENVIRONMENT = z.object({
   CAPTURE_KEEP_ALIVES: flag('true').describe(
     'Also note which devices send other broadcast and multicast frames: they are still here. Of these frames only the addresses are read',
   ),
+  PROBE_PRESENT: flag('false').describe(
+    'Ask a silent device whether it is still here, by ARP or a neighbour solicitation to it alone; for sensors that are not the router',
+  ),
   LEARN_EQUIPMENT: flag('true').describe(
     'Learn routers and DHCP servers from what they send; false: only the default gateway',
   ),

@@ -18,19 +18,17 @@ export interface EventClock {
   eventMs(wallMs: number, steadyMs: number): number;
 }
 
-/**
- * Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard. In a replay time is the capture's own,
- * and everything in it is wanted.
- */
-export type PipelineTime =
-  | {
-      readonly kind: 'live';
-      readonly steadyMs: () => number;
-      readonly guard: FloodGuard;
-      /** Left out: the machine's clock is right. */
-      readonly clock?: EventClock;
-    }
-  | { readonly kind: 'replay' };
+/** Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard. */
+export interface LiveTime {
+  readonly kind: 'live';
+  readonly steadyMs: () => number;
+  readonly guard: FloodGuard;
+  /** Left out: the machine's clock is right. */
+  readonly clock?: EventClock;
+}
+
+/** In a replay time is the capture's own, and everything in it is wanted. */
+export type PipelineTime = LiveTime | { readonly kind: 'replay' };
 
 export interface FrameEdges {
   readonly time: PipelineTime;

@@ -2,16 +2,19 @@
 // everything that touches the world comes in as an argument.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { FrameSource } from '../capture/frame-source.js';
+import type { Probe } from '../capture/probe.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
 import type { Equipment } from '../devices/equipment.js';
 import type { IgnoreRules } from '../devices/ignore-rules.js';
 import type { LabelView } from '../devices/labels.js';
 import type { VisitRegister } from '../visits/register/visit-register.js';
+import { SilentDevices } from '../visits/silent-devices.js';
 import type { Visit } from '../visits/visit.js';
 import { VisitTracker } from '../visits/visit-tracker.js';
 import type { FrameCounts } from './frame-counts.js';
-import { frameHandlers, type PipelineTime } from './frames.js';
+import { frameHandlers, type LiveTime, type PipelineTime } from './frames.js';
 import type { Listeners } from './listeners.js';
+import { Probing } from './probing.js';
 import type { VisitRecord } from './record.js';
 import { type OutboxEntrance, VisitCases } from './visit-cases.js';
 
@@ -33,6 +36,8 @@ export interface PipelineSettings {
 
 export interface PipelineEdges {
   readonly source: FrameSource;
+  /** Asks one device whether it is still here, and returns whether it could. Left out: nobody is asked. Never called in a replay. */
+  readonly probe?: (probe: Probe) => boolean;
   readonly time: PipelineTime;
   readonly directory: DirectoryView;
   readonly equipment: Equipment;
@@ -95,8 +100,11 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     tracker.flush();
   }
 
-  async function live(steadyMs: () => number): Promise<void> {
+  async function live({ steadyMs, guard }: LiveTime): Promise<void> {
     const timer = new TrackerTimer(tracker, steadyMs);
+    const silent = new SilentDevices(gapMs, tracker, (visit) => cases.recordOf(visit)?.decision?.kind !== 'ignored');
+    const probing = edges.probe === undefined ? null : new Probing({ silent, guard, steadyMs, probe: edges.probe });
+    probing?.start();
     await source.run(
       (frame, length, eventMs, linkType) => {
         onFrame(frame, length, eventMs, linkType);
@@ -109,6 +117,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
           }
         : undefined,
     );
+    probing?.stop();
     timer.stop();
     tracker.forwardAll();
     await cases.settleRemaining();
@@ -117,7 +126,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
   return {
     counts,
     tracker,
-    finished: time.kind === 'replay' ? replay() : live(time.steadyMs),
+    finished: time.kind === 'replay' ? replay() : live(time),
     waiting: () => cases.waiting,
     isFailing: () => cases.isFailing(),
     givenUp: () => cases.givenUp,

@@ -67,6 +67,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
     },
     {
       source,
+      ...(config.probePresent ? { probe: (probe) => source.probe(probe) } : {}),
       time: { kind: 'live', steadyMs: () => performance.now(), guard, clock },
       directory,
       equipment,
@@ -96,7 +97,7 @@ function addGateway(equipment: Equipment): void {
 }
 
 function watchInterfaces(
-  { promiscuous, ipv6, silenceAlarmMs }: Config,
+  { promiscuous, ipv6, silenceAlarmMs, probePresent }: Config,
   interfaces: readonly string[],
   equipment: Equipment,
   sensorLog: SensorLog,
@@ -105,6 +106,7 @@ function watchInterfaces(
     promiscuous,
     ipv6,
     silenceAlarmMs,
+    probes: probePresent,
     onChange(status, before) {
       // An interface that came late brings an address of its own.
       equipment.addOwn(ownMacs());
@@ -113,6 +115,7 @@ function watchInterfaces(
     },
     onSilence: (status) => sensorLog.onSilence(status),
     onKeepAliveFailure: (status) => sensorLog.onKeepAliveFailure(status),
+    onProbeObstacle: (status) => sensorLog.onProbeObstacle(status),
     onLoss: (status) => sensorLog.onLoss(status),
   });
 }

@@ -206,6 +206,12 @@ export class SensorLog implements PipelineListener {
     else this.capture.warn({ ...about, cause }, `${name}: keep-alives cannot be heard, so visits may end too early`);
   }
 
+  onProbeObstacle({ name, probeObstacle }: Readonly<InterfaceState>): void {
+    const about = { interface: name };
+    if (probeObstacle === null) this.capture.info(about, `${name}: devices that are silent are asked (PROBE_PRESENT)`);
+    else this.capture.warn(about, `${name}: no device is asked through it (PROBE_PRESENT), because ${probeObstacle}`);
+  }
+
   onLoss({ name, droppedByKernel, droppedByInterface, brokenOff }: Readonly<InterfaceState>): void {
     if (!this.isNews(`loss on ${name}`)) return;
     this.capture.warn(

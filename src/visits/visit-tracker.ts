@@ -163,6 +163,17 @@ export class VisitTracker {
     for (const row of this.table.rows()) yield this.upToDate(row);
   }
 
+  /** Yields the open visits of devices that were not heard since `steadyMs`. */
+  *silentSince(steadyMs: number): Generator<Visit> {
+    const { table } = this;
+    for (const row of table.rows()) if (table.get(row, ACTIVE_MS) <= steadyMs) yield table.visitIn(row);
+  }
+
+  /** Returns the steady time of the latest sighting or keep-alive of an open visit; null when the visit is over. */
+  heardMs(visit: Visit): number | null {
+    return this.isOpen(visit) ? this.table.get(visit.row, ACTIVE_MS) : null;
+  }
+
   /** Replaces a repeater's MAC by that of the device behind it. To be called before anything else is done with the sighting. */
   attribute(sighting: Sighting, steadyMs: number): void {
     this.repeaters.attribute(sighting, steadyMs);

@@ -8,6 +8,8 @@ import {
   isPrivateIpv4,
   isUniqueLocal,
   isUnspecified,
+  parseIpv4,
+  parseIpv6,
 } from '../../src/addresses/ip-address.js';
 import { bytes, ipv6Address } from '../decode/frames.js';
 
@@ -93,4 +95,23 @@ test('private IPv4 addresses are recognised, from the first to the last of each 
     expect([first - 1, first, last, last + 1].map(isPrivateIpv4)).toEqual([false, true, true, false]);
   }
   for (const address of [0, 0x08080808, 0x7f000001, 0xe0000001, 0xffffffff]) expect(isPrivateIpv4(address)).toBe(false);
+});
+
+test('IPv4 text is read as a number, and nothing else is', () => {
+  expect(parseIpv4('255.0.1.2')).toBe(0xff000102);
+  for (const text of ['', '1.2.3', '1.2.3.256', '::1', 'a.b.c.d']) expect(parseIpv4(text)).toBeNull();
+  fc.assert(fc.property(fc.nat(0xffffffff), (address) => parseIpv4(formatIpv4(address)) === address));
+});
+
+test('IPv6 text is read as sixteen octets, and nothing else is', () => {
+  const octets = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  // With runs of zeros as well, which have a notation of their own.
+  const sparse = fc.tuple(octets, octets).map(([a, b]) => a.map((octet, i) => ((b[i] ?? 0) > 128 ? octet : 0)));
+  fc.assert(
+    fc.property(fc.oneof(octets, sparse), (address) => {
+      expect(parseIpv6(formatIpv6(address, 0))).toEqual(address);
+    }),
+  );
+  expect(parseIpv6('::ffff:1.2.3.4')).toEqual(Uint8Array.from([...Array(10).fill(0), 255, 255, 1, 2, 3, 4]));
+  for (const text of ['', '1.2.3.4', 'fe80::1%eth0', '::1::', 'fe80']) expect(parseIpv6(text)).toBeNull();
 });

@@ -27,9 +27,11 @@ const tracker = new VisitTracker(
 const watch = new InterfaceWatch(names.split(','), {
   promiscuous: false,
   ipv6: true,
+  probes: false,
   silenceAlarmMs: 1_500,
   onChange: ({ name, state }) => say('state', name, state),
   onSilence: ({ name, isSilent }) => say(isSilent ? 'silent' : 'heard', name),
+  onProbeObstacle: () => {},
   onKeepAliveFailure: ({ name, keepAliveFailure }) => say('keep-alives', name, keepAliveFailure ?? 'again'),
   onLoss: ({ name }) => say('loss', name),
 });

@@ -40,6 +40,8 @@ const ETH0: InterfaceState = {
   brokenOff: 0,
   droppedKeepAlives: 0,
   brokenOffKeepAlives: 0,
+  probes: 0,
+  probeObstacle: null,
   keepAliveFailure: null,
   reopened: 0,
 };

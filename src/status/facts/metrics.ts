@@ -28,6 +28,7 @@ export class Metrics implements PipelineListener {
   private readonly drops = this.counter('frames_dropped', 'Frames lost, by who lost them', 'interface', 'by');
   private readonly breaks = this.counter('capture_breaks', 'Turns broken off in a flood', 'interface');
   private readonly reopenings = this.counter('capture_reopenings', 'Captures opened anew', 'interface');
+  private readonly probes = this.counter('probes', 'Frames sent to ask silent devices if they are here', 'interface');
   private readonly sightings = this.counter('sightings', 'Frames that showed a device');
   private readonly keepAlives = this.counter('keep_alives', 'Other broadcast and multicast frames of devices');
   private readonly malformed = this.counter('malformed', 'Malformed frames, by reason', 'reason');
@@ -95,6 +96,7 @@ export class Metrics implements PipelineListener {
       become(this.drops, one.droppedByKernel, { ...labels, by: 'kernel' });
       become(this.drops, one.droppedByInterface, { ...labels, by: 'interface' });
       become(this.breaks, one.brokenOff, labels);
+      become(this.probes, one.probes, labels);
       become(this.reopenings, Math.max(0, one.reopened), labels);
       this.capturing.set(labels, one.state === 'capturing' ? 1 : 0);
       this.silent.set(labels, one.isSilent ? 1 : 0);

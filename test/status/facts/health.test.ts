@@ -15,6 +15,8 @@ const ETH0: HealthFacts['interfaces'][number] = {
   keepAlives: 0,
   droppedKeepAlives: 0,
   brokenOffKeepAlives: 0,
+  probes: 0,
+  probeObstacle: null,
   keepAliveFailure: null,
   reopened: 3,
 };

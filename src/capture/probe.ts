@@ -1,0 +1,104 @@
+// Probes: frames that ask one device whether it is still here. The counterpart of decode/, which reads the answers. Pure.
+import { isLinkLocal, parseIpv6 } from '../addresses/ip-address.js';
+import type { MacAddress } from '../addresses/mac-address.js';
+
+/** Whom to ask. */
+export interface Probe {
+  readonly mac: MacAddress;
+  /** What the device has shown, the latest last: unsigned 32-bit numbers. */
+  readonly ipv4s: readonly number[];
+  /** The same, as text. */
+  readonly ipv6s: readonly string[];
+  /** How often it was asked since it fell silent. */
+  readonly earlier: number;
+}
+
+/** The addresses that an interface of this machine sends from. */
+export interface OwnAddresses {
+  readonly mac: MacAddress;
+  /** Unsigned 32-bit numbers. */
+  readonly ipv4s: readonly { readonly address: number; readonly mask: number }[];
+  /** Sixteen octets; null when the interface has none. */
+  readonly linkLocal: Uint8Array | null;
+}
+
+const ETHERTYPE_ARP = 0x0806;
+const ETHERTYPE_IPV6 = 0x86dd;
+const ETHERNET_LENGTH = 14;
+const ARP_LENGTH = 28;
+const IPV6_LENGTH = 40;
+const SOLICITATION_LENGTH = 24;
+const LINK_LAYER_OPTION_LENGTH = 8;
+const ICMPV6 = 58;
+
+/**
+ * The frame that asks: an ARP request from the interface's address in the device's network, or else a neighbour solicitation from its
+ * link-local address. Sent to the device alone. Null when the interface has no such address.
+ */
+export function probeFrame(probe: Probe, own: OwnAddresses): Buffer | null {
+  return arpRequest(probe, own) ?? neighbourSolicitation(probe, own);
+}
+
+/** RFC 826; to one station only, as a host does that asks whether a neighbour is still there (RFC 1122, 2.3.2.1). */
+function arpRequest({ mac, ipv4s, earlier }: Probe, own: OwnAddresses): Buffer | null {
+  // A device need not answer one that is in another network. What it had first may be an address of elsewhere.
+  const fitting = ipv4s.flatMap((target) => {
+    const from = own.ipv4s.find(({ address, mask }) => ((address ^ target) & mask) === 0);
+    return from === undefined || from.address === target ? [] : [{ target, from: from.address }];
+  });
+  // It may have gone back to an earlier one.
+  const chosen = fitting[fitting.length - 1 - (earlier % fitting.length)];
+  if (chosen === undefined) return null;
+  const frame = ethernet(mac, own.mac, ETHERTYPE_ARP, ARP_LENGTH);
+  frame.writeUInt16BE(1, 14); // Ethernet
+  frame.writeUInt16BE(0x0800, 16); // IPv4
+  frame.writeUInt8(6, 18);
+  frame.writeUInt8(4, 19);
+  frame.writeUInt16BE(1, 20); // request
+  frame.writeUIntBE(own.mac, 22, 6);
+  frame.writeUInt32BE(chosen.from, 28);
+  frame.writeUInt32BE(chosen.target, 38);
+  return frame;
+}
+
+/** RFC 4861, 4.3 and 7.3.3: to the unicast address itself, not to its solicited-node multicast address. */
+function neighbourSolicitation({ mac, ipv6s }: Probe, { mac: ownMac, linkLocal }: OwnAddresses): Buffer | null {
+  const shown = ipv6s.map(parseIpv6).filter((address) => address !== null);
+  // Others change by the day (RFC 8981).
+  const target = shown.findLast((address) => isLinkLocal(address, 0)) ?? shown.at(-1);
+  if (target === undefined || linkLocal === null) return null;
+  const length = SOLICITATION_LENGTH + LINK_LAYER_OPTION_LENGTH;
+  const frame = ethernet(mac, ownMac, ETHERTYPE_IPV6, IPV6_LENGTH + length);
+  const ip = ETHERNET_LENGTH;
+  frame.writeUInt8(0x60, ip);
+  frame.writeUInt16BE(length, ip + 4);
+  frame.writeUInt8(ICMPV6, ip + 6);
+  frame.writeUInt8(255, ip + 7); // hop limit
+  frame.set(linkLocal, ip + 8);
+  frame.set(target, ip + 24);
+  const icmp = ip + IPV6_LENGTH;
+  frame.writeUInt8(135, icmp);
+  frame.set(target, icmp + 8);
+  const option = icmp + SOLICITATION_LENGTH;
+  frame.writeUInt8(1, option); // source link-layer address
+  frame.writeUInt8(1, option + 1); // of eight octets
+  frame.writeUIntBE(ownMac, option + 2, 6);
+  frame.writeUInt16BE(checksum(frame, ip, icmp), icmp + 2);
+  return frame;
+}
+
+function ethernet(destination: MacAddress, source: MacAddress, etherType: number, payload: number): Buffer {
+  const frame = Buffer.alloc(ETHERNET_LENGTH + payload);
+  frame.writeUIntBE(destination, 0, 6);
+  frame.writeUIntBE(source, 6, 6);
+  frame.writeUInt16BE(etherType, 12);
+  return frame;
+}
+
+/** RFC 8200, 8.1: over the two addresses, the length, the protocol and the message, whose own checksum is still 0. */
+function checksum(frame: Buffer, ip: number, icmp: number): number {
+  let sum = frame.length - icmp + ICMPV6;
+  for (let at = ip + 8; at < frame.length; at += 2) sum += frame.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}

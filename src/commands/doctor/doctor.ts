@@ -7,6 +7,7 @@ import { readConfig } from '../../config/read.js';
 import { createNexudusClient, type NexudusClient, NexudusError } from '../../nexudus/client.js';
 import { withRedis } from '../../sensor/redis-connection.js';
 import { type Finding, fail, note, ok } from './finding.js';
+import { listeningAdvice } from './listening.js';
 import { examineRedis } from './redis.js';
 
 /** Nexudus's clock is given in whole seconds and a request takes time; more than this is a clock that is wrong. */
@@ -75,7 +76,10 @@ function* capture(config: Config): Generator<Finding> {
         `there is no interface ${name}: correct CAPTURE_INTERFACE ("wifi-monitor interfaces" lists what there is)`,
       );
     else if (!found.isUp) yield fail('capture', `${name} is down: bring it up with "ip link set ${name} up"`);
-    else yield tryCapture(name, config, found.hasCarrier || found.isLoopback);
+    else {
+      yield tryCapture(name, config, found.hasCarrier || found.isLoopback);
+      for (const advice of listeningAdvice(found, config)) yield note('capture', advice);
+    }
   }
 }
 

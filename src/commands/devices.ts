@@ -1,5 +1,4 @@
-// `wifi-monitor devices`: whom the directory knows, from the snapshot in Redis or else from Nexudus itself.
-
+// `wifi-monitor devices`: lists the known devices, from the snapshot in Redis or else from Nexudus.
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { type Config, ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
@@ -45,7 +44,7 @@ export async function devices(options: { readonly json: boolean }): Promise<numb
   return 0;
 }
 
-/** Where the devices came from, in words; null when there is no snapshot. */
+/** Returns where the devices came from, in words; null when there is no snapshot. */
 async function fromSnapshot(
   { redisUrl, businessId, retentionMs }: Config,
   register: (user: KnownUser) => void,

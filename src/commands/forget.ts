@@ -1,5 +1,4 @@
-// `wifi-monitor forget MAC`: removes a device everywhere this project keeps it.
-
+// `wifi-monitor forget MAC`: removes a device everywhere outside Nexudus.
 import { formatMac, type MacAddress, macDigits } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
@@ -19,7 +18,7 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
     ]);
   }
   return withRedis(redisUrl, async (redis) => {
-    // First those who could write it anew.
+    // Running monitors come first, because they could write it again.
     const monitors = await tellToForget(redis, mac);
     const visits = await forgetVisits(redis, mac);
     const outbox = new RedisOutbox(redis, { retentionMs });
@@ -42,7 +41,7 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
 /** Removes the device's visits at every location on this Redis. Returns at how many it had any. */
 async function forgetVisits(redis: RedisClient, mac: MacAddress): Promise<number> {
   let removed = 0;
-  // One by one: in a cluster the locations' keys lie in different slots.
+  // Each key on its own, because in a cluster the keys of different locations are in different slots.
   for await (const keys of keysLike(redis, `{nwm:*}:visits:${macDigits(mac)}`))
     for (const key of keys) removed += await redis.del(key);
   return removed;

@@ -1,4 +1,4 @@
-// `wifi-monitor health`: asks the running monitor, as the health check of a container does.
+// `wifi-monitor health`: asks the running monitor for its health. The health check of the container runs it.
 import { request } from 'node:http';
 import { z } from 'zod';
 import { readConfig } from '../config/read.js';
@@ -7,20 +7,20 @@ const ANSWER_WITHIN_MS = 5_000;
 
 const HEALTH = z.object({
   status: z.enum(['ok', 'degraded']),
-  // A monitor with another token tells the status alone.
+  // A monitor with another token returns only the status.
   reasons: z.array(z.string()).default([]),
   working: z.boolean().default(true),
 });
 
 /**
- * Prints one line, and a line for each reason. Returns 1 when nobody answers, or when the monitor does not work and only a
- * restart could help; see status/health.ts for why a degraded monitor that works is not restarted.
+ * Prints the status, and a line for each reason. Returns 1 when nobody answers, or when the monitor does not work and only a restart
+ * could help. See status/facts/health.ts for why a degraded monitor that works is not restarted.
  * @throws ConfigError
  */
 export async function health(): Promise<number> {
   const { statusHost, statusPort, statusToken } = readConfig(process.env, { nexudus: false });
   if (statusPort === 0) throw new Error('STATUS_PORT is 0: the status server is turned off, there is nobody to ask');
-  // A server on every address is asked on the one that is always there.
+  // A server on every address is asked on loopback, which always exists.
   const host = statusHost === '0.0.0.0' ? '127.0.0.1' : statusHost === '::' ? '::1' : statusHost;
   const where = `${host.includes(':') ? `[${host}]` : host}:${statusPort}`;
   const parsed = HEALTH.safeParse(await ask(host, statusPort, statusToken, where));
@@ -30,7 +30,7 @@ export async function health(): Promise<number> {
   return working ? 0 : 1;
 }
 
-/** The JSON of the answer, undefined when it is none. */
+/** Returns the JSON of the answer; undefined when it is none. */
 function ask(host: string, port: number, token: string | null, where: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const refuse = (why: string) =>

@@ -1,5 +1,4 @@
-// `wifi-monitor interfaces`: what there is to listen on, what looks right, and whether capturing is permitted.
-
+// `wifi-monitor interfaces`: lists the network interfaces, which of them are suitable, and whether capturing is permitted.
 import { formatMac } from '../addresses/mac-address.js';
 import { CaptureError } from '../capture/capture-error.js';
 import { captureLive } from '../capture/live-interface.js';
@@ -14,32 +13,32 @@ interface Row {
   readonly ethernet: boolean;
   readonly broadcast: boolean;
   readonly defaultRoute: boolean;
-  /** Null when that can be told only once the interface is up. */
+  /** Null when it is known only once the interface is up. */
   readonly capture: boolean | null;
   readonly recommended: boolean;
   /** Why it is recommended, or is not. */
   readonly advice: string;
 }
 
-/** Prints a table, or one JSON object a line. Returns 0. */
+/** Prints a table, or a JSON object for each interface. Returns 0. */
 export function interfaces({ json }: { json: boolean }): number {
   const route = defaultRoute()?.interfaceName ?? null;
   const all = listInterfaces();
-  const suited = all.filter((one) => obstacleOf(one) === null);
+  const suited = all.filter((candidate) => obstacleOf(candidate) === null);
   const best = suited.find(({ name }) => name === route) ?? suited[0];
-  const rows = all.map((one): Row => {
-    const permitted = mayCapture(one);
+  const rows = all.map((candidate): Row => {
+    const permitted = mayCapture(candidate);
     return {
-      name: one.name,
-      up: one.isUp,
-      link: one.hasCarrier,
-      mac: one.mac === null ? null : formatMac(one.mac),
-      ethernet: one.isEthernet,
-      broadcast: one.hasBroadcast,
-      defaultRoute: one.name === route,
+      name: candidate.name,
+      up: candidate.isUp,
+      link: candidate.hasCarrier,
+      mac: candidate.mac === null ? null : formatMac(candidate.mac),
+      ethernet: candidate.isEthernet,
+      broadcast: candidate.hasBroadcast,
+      defaultRoute: candidate.name === route,
       capture: permitted,
-      recommended: one === best,
-      advice: adviceOn(one, one === best, route, permitted),
+      recommended: candidate === best,
+      advice: adviceOn(candidate, candidate === best, route, permitted),
     };
   });
   if (json) process.stdout.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
@@ -74,28 +73,33 @@ export function interfaces({ json }: { json: boolean }): number {
   return 0;
 }
 
-/** Why devices would not be seen on this interface; null when nothing speaks against it. */
-function obstacleOf(one: NetworkInterface): string | null {
-  if (one.isLoopback) return 'no: only this machine talks here';
-  if (!one.isEthernet) return 'no: not Ethernet, devices do not show their addresses here';
-  if (!one.hasBroadcast) return 'no: broadcasts do not arrive here';
-  if (!one.isUp) return `not now: it is down (ip link set ${one.name} up)`;
-  if (!one.hasCarrier) return 'not now: it has no link';
+/** Returns why devices are not seen on this interface; null when it is suitable. */
+function obstacleOf(candidate: NetworkInterface): string | null {
+  if (candidate.isLoopback) return 'no: only this machine talks here';
+  if (!candidate.isEthernet) return 'no: not Ethernet, devices do not show their addresses here';
+  if (!candidate.hasBroadcast) return 'no: broadcasts do not arrive here';
+  if (!candidate.isUp) return `not now: it is down (ip link set ${candidate.name} up)`;
+  if (!candidate.hasCarrier) return 'not now: it has no link';
   return null;
 }
 
-function adviceOn(one: NetworkInterface, isBest: boolean, route: string | null, permitted: boolean | null): string {
-  const obstacle = obstacleOf(one);
+function adviceOn(
+  candidate: NetworkInterface,
+  isBest: boolean,
+  route: string | null,
+  permitted: boolean | null,
+): string {
+  const obstacle = obstacleOf(candidate);
   if (obstacle !== null) return obstacle;
   const hint = permitted === false ? ', once capturing is permitted' : '';
   if (!isBest) return `possible, if the visitors' devices are on its network`;
-  if (one.name === route) return `recommended${hint}; on a router take the side where the visitors are`;
-  return `recommended${hint}: CAPTURE_INTERFACE=${one.name}`;
+  if (candidate.name === route) return `recommended${hint}; on a router take the side where the visitors are`;
+  return `recommended${hint}: CAPTURE_INTERFACE=${candidate.name}`;
 }
 
-function mayCapture(one: NetworkInterface): boolean | null {
+function mayCapture(candidate: NetworkInterface): boolean | null {
   try {
-    captureLive(one.name, { promiscuous: false, ipv6: false }, () => {}).close();
+    captureLive(candidate.name, { promiscuous: false, ipv6: false }, () => {}).close();
     return true;
   } catch (error) {
     return error instanceof CaptureError && error.problem === 'no-permission' ? false : null;

@@ -1,4 +1,4 @@
-// `wifi-monitor label`: what operators said of devices. Lists the labels, sets one or removes one.
+// `wifi-monitor label`: lists the labels, sets a label or removes it.
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
@@ -16,7 +16,7 @@ export type LabelRequest =
 
 const IN_FORCE = 'Running monitors follow within two seconds.';
 
-/** Does what is asked for. Returns the exit code. @throws ConfigError */
+/** Returns the exit code. @throws ConfigError */
 export function label(request: LabelRequest, options: { readonly json: boolean }): Promise<number> {
   return withLabels(async (store) => {
     switch (request.kind) {
@@ -48,7 +48,7 @@ export function label(request: LabelRequest, options: { readonly json: boolean }
 async function list(store: RedisLabelStore, json: boolean): Promise<void> {
   const labels = labelsJson(await store.all());
   if (json) {
-    for (const one of labels) process.stdout.write(`${JSON.stringify(one)}\n`);
+    for (const entry of labels) process.stdout.write(`${JSON.stringify(entry)}\n`);
     return;
   }
   const rows = labels.map(({ mac, as, name, since }) => [mac, as, name ?? '', since.slice(0, 19)]);
@@ -64,7 +64,7 @@ async function withLabels<T>(work: (store: RedisLabelStore) => Promise<T>): Prom
   const problems = [
     ...(redisUrl === null
       ? [
-          'REDIS_URL: must be set: without Redis a label lasts as long as the monitor, and only its page and API can give one ' +
+          'REDIS_URL: must be set: without Redis a label lasts as long as the monitor, and only its page and API can give entry ' +
             '(IGNORE_MACS and KNOWN_DEVICES_FILE last)',
         ]
       : []),

@@ -6,7 +6,7 @@ import { createLogger, type Logger, textForLog } from '../sensor/log.js';
 import { startSensor } from '../sensor/sensor.js';
 
 /**
- * Runs until SIGTERM or SIGINT, and ends within 10 s of it. Returns the exit code.
+ * Runs until SIGTERM or SIGINT, and ends within 10 s after it. Returns the exit code.
  * @throws ConfigError; CaptureError when capturing is not permitted
  */
 export async function monitor(version: string): Promise<number> {
@@ -59,12 +59,12 @@ function onSignals(log: Logger, stop: () => void): void {
   }
 }
 
-/** No half-dead state: what nobody expected ends the process, and the supervisor starts it again. */
+/** An unexpected error ends the process, and the supervisor starts it again. */
 function endOnUnexpected(log: Logger, logMacs: Config['logMacs']): void {
   const end = (error: unknown) => {
     const text = (full: string) => textForLog(full, logMacs);
     log.fatal({ cause: text(error instanceof Error ? error.message : String(error)) }, 'unexpected error');
-    // For whoever develops this, not for operators.
+    // The stack is for developers, not for operators.
     if (error instanceof Error) log.debug({ stack: text(error.stack ?? '') }, 'where it happened');
     process.exit(1);
   };

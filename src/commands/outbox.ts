@@ -1,4 +1,4 @@
-// `wifi-monitor outbox`: what waits for Nexudus, what it refused and why; and what a person can do about it.
+// `wifi-monitor outbox`: lists what waits for Nexudus and what it refused, with the reason. An operator can retry or drop an entry.
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
@@ -50,7 +50,7 @@ export function outboxList(options: { readonly json: boolean }): Promise<number>
   });
 }
 
-/** Sends a refused entry, or all of them, once more. @throws ConfigError */
+/** Sends a refused entry, or all of them, again. @throws ConfigError */
 export function outboxRetry(id: string | undefined, options: { readonly all: boolean }): Promise<number> {
   if ((id === undefined) === !options.all)
     throw new ConfigError(['outbox retry: give either the ID of an entry or --all']);
@@ -63,7 +63,7 @@ export function outboxRetry(id: string | undefined, options: { readonly all: boo
   });
 }
 
-/** Takes an entry out for good. @throws ConfigError */
+/** Removes an entry. @throws ConfigError */
 export function outboxDrop(id: string): Promise<number> {
   return withOutbox(async (outbox) => {
     if (!(await outbox.drop(id))) throw new Error(`no entry has the ID ${id} ("wifi-monitor outbox" lists them)`);

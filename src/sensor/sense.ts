@@ -2,6 +2,7 @@
 import { InterfaceWatch, type WatchedSource } from '../capture/interface-watch.js';
 import { defaultRoute, neighbourMac, ownMacs } from '../capture/network-interfaces.js';
 import type { Config } from '../config/config.js';
+import { pipelineSettings } from '../config/pipeline-settings.js';
 import type { DecisionRules } from '../devices/decision.js';
 import type { Directory } from '../devices/directory/directory.js';
 import { Equipment } from '../devices/equipment.js';
@@ -53,30 +54,17 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
   const { ignore, reportInactive } = config;
   const source = parts.source ?? watchInterfaces(config, parts.interfaces, equipment, sensorLog);
   const guard = new FloodGuard(config.postsPerMinute);
-  const pipeline = runPipeline(
-    {
-      businessId,
-      gapMs: config.visitGapMs,
-      settleMs: config.settleTimeMs,
-      reportAgainAfterMs: config.reportAgainAfterMs,
-      keepAlives: config.keepAlives,
-      ignore,
-      reportInactive,
-      hintOwners: config.hintOwners,
-      timeZone: config.timeZone,
-    },
-    {
-      source,
-      ...(config.probePresent ? { probe: (probe) => source.probe(probe) } : {}),
-      time: { kind: 'live', steadyMs: () => performance.now(), guard, clock },
-      directory,
-      equipment,
-      labels,
-      register: store.register,
-      outbox: config.dryRun ? { enqueue: (report) => sensorLog.onDryRun(report) } : store.outbox,
-      listeners,
-    },
-  );
+  const pipeline = runPipeline(pipelineSettings(config), {
+    source,
+    ...(config.probePresent ? { probe: (probe) => source.probe(probe) } : {}),
+    time: { kind: 'live', steadyMs: () => performance.now(), guard, clock },
+    directory,
+    equipment,
+    labels,
+    register: store.register,
+    outbox: config.dryRun ? { enqueue: (report) => sensorLog.onDryRun(report) } : store.outbox,
+    listeners,
+  });
   const timer = setInterval(addGateway, LOOK_AT_GATEWAY_EVERY_MS, equipment).unref();
   const close = () => clearInterval(timer);
   return {

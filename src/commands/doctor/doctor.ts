@@ -1,4 +1,4 @@
-// `wifi-monitor doctor`: tries everything the monitor will need and says, a line each, what is wrong and what to do about it.
+// `wifi-monitor doctor`: tries everything that the monitor needs, and prints a line for each: what is wrong, and what to do.
 import { z } from 'zod';
 import { captureLive } from '../../capture/live-interface.js';
 import { defaultRoute, listInterfaces, readInterface } from '../../capture/network-interfaces.js';
@@ -10,13 +10,15 @@ import { type Finding, fail, note, ok } from './finding.js';
 import { listeningAdvice } from './listening.js';
 import { examineRedis } from './redis.js';
 
-/** Nexudus's clock is given in whole seconds and a request takes time; more than this is a clock that is wrong. */
+/**
+ * With a larger difference to Nexudus's clock, this machine's clock is wrong. Nexudus sends whole seconds, and a request takes time.
+ */
 const MAX_SKEW_MS = 30_000;
 /** Reading roles, each with the call that needs it. */
 interface Role {
   readonly role: string;
   readonly path: string;
-  /** The role for reading one record of that list; tried when the list has any. */
+  /** The role for reading a record of that list. It is tried if the list has a record. */
   readonly readRole?: string;
 }
 const ROLES: readonly Role[] = [
@@ -163,7 +165,7 @@ function tryRead(client: NexudusClient, role: string, path: string): Promise<Fai
   return failureOf(() => client.get(path, z.unknown(), { role }));
 }
 
-/** Why a call failed; null when it did not. */
+/** Returns why a call failed; null when it succeeded. */
 async function failureOf(call: () => Promise<unknown>): Promise<Failure> {
   try {
     await call();

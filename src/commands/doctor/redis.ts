@@ -1,9 +1,9 @@
-// What `wifi-monitor doctor` finds out about Redis: version, role, persistence, memory, and what the user in REDIS_URL may do.
+// The part of `wifi-monitor doctor` about Redis: version, role, persistence, memory, and what the user in REDIS_URL may do.
 import type { Redis } from 'ioredis';
 import { primariesOf, type RedisClient } from '../../redis/client.js';
 import { type Finding, fail, ok } from './finding.js';
 
-/** BullMQ needs it, and KEEPTTL in our script is of 6.0. */
+/** BullMQ needs this version. KEEPTTL in settle.lua needs 6.0. */
 const MIN_REDIS: readonly [number, number] = [6, 2];
 
 /** What a user for the monitor must be allowed, as ACL SETUSER takes it. */
@@ -14,8 +14,8 @@ const CLUSTER_PERMISSIONS = '+cluster|slots +cluster|shards +cluster|nodes +clus
 const KEY = '{nwm:doctor}:trial';
 const OTHER_KEY = '{nwm:doctor}:other';
 /**
- * Every command that this project and BullMQ's scripts use. Permission is checked before anything else, so it does not matter that most of
- * these fail because the key holds something else.
+ * Every command that this project and BullMQ's scripts use. Redis checks permission first, so it does not matter that most of these
+ * fail because the key has another type.
  */
 const TRIALS: readonly (readonly [command: string, ...args: (string | number)[]])[] = [
   ...['GET', 'TYPE', 'PTTL', 'EXISTS', 'PERSIST', 'INCR', 'DECR', 'HGETALL', 'HLEN', 'LLEN', 'LPOP', 'RPOP'].map(
@@ -102,7 +102,7 @@ function findingsOf(info: string): Finding[] {
   return findings;
 }
 
-/** Where MULTI is refused, only the EXEC after it tells. */
+/** Whether MULTI is refused. Only the EXEC after it shows that. */
 async function isRefusedTransaction(redis: RedisClient): Promise<boolean> {
   try {
     await redis.multi().exists(KEY).exec();
@@ -121,7 +121,7 @@ async function tryPermissions(redis: RedisClient, primaries: readonly Redis[]): 
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       if (!message.includes('NOPERM') && !message.includes('no permissions')) {
-        // An error of the command itself: it may be run.
+        // This is an error of the command itself, so it may be run.
         if (/^(ERR|WRONGTYPE|MISCONF|OOM|READONLY)/.test(message)) return;
         throw error;
       }

@@ -1,5 +1,5 @@
-// The capture files of a replay as one source of frames: patterns are expanded, files read in the order of time, frames
-// outside the wanted time left out.
+// The capture files of a replay as a source of frames. Patterns are expanded, files are read in the order of time, and frames outside
+// the wanted time are left out.
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { firstFrameMs, readCaptureFile } from '../../capture/capture-file.js';
@@ -14,13 +14,13 @@ export interface TimeWindow {
   readonly untilMs: number;
 }
 
-/** Hears, now and then, how far a file was read: bytes of its whole size, of all files. */
+/** Called now and then with how many bytes of all files were read. */
 export type OnProgress = (readBytes: number, totalBytes: number) => void;
 
-/** Frames between two looks at how far the file is read. */
+/** The position in the file is read once in so many frames. */
 const LOOK_EVERY_FRAMES = 8_192;
 
-/** `*` and `?` in the last part of a path, for shells (and containers without one) that have not expanded them. */
+/** Expands `*` and `?` in the last part of a path, in case no shell has done it. */
 export function expand(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     if (!/[*?]/.test(basename(path)) || sizeOf(path) !== null) return [path];
@@ -41,11 +41,11 @@ function sizeOf(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.size ?? null;
 }
 
-/** In the order of their first frames; files that have none come last, in the order given. */
+/** Returns the paths in the order of their first frames. Files without frames come last, in the order given. */
 export function inTimeOrder(paths: readonly string[]): string[] {
   if (paths.length < 2) return [...paths];
   const begun = paths.map((path) => ({ path, atMs: firstFrameMs(path) ?? Number.POSITIVE_INFINITY }));
-  // Not a subtraction: infinity less infinity is not a number.
+  // This is no subtraction, because infinity minus infinity is not a number.
   return begun.sort((a, b) => (a.atMs === b.atMs ? 0 : a.atMs < b.atMs ? -1 : 1)).map(({ path }) => path);
 }
 
@@ -93,7 +93,7 @@ export class CaptureFiles implements FrameSource {
   stop(): void {}
 }
 
-/** Looks at the position of libpcap's file descriptor while frames go by. */
+/** Returns a handler that also reads the position of libpcap's file descriptor now and then. */
 function watched(handler: FrameHandler, path: string, onRead: (bytes: number) => void): FrameHandler {
   let frames = 0;
   let position: (() => number | null) | null = null;

@@ -1,4 +1,4 @@
-// `replay --post`: really posts what a replay found, with an outbox in memory. Live keys in Redis are never touched.
+// `replay --post`: posts what a replay found, with an outbox in memory. The keys of live monitors in Redis are never touched.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config/config.js';
 import type { DecisionRules } from '../../devices/decision.js';
@@ -24,7 +24,7 @@ export interface Posting {
   deliverAll(): Promise<Posted>;
 }
 
-/** When Nexudus cannot be reached for this long, a replay gives up: a person is waiting. */
+/** A replay gives up when Nexudus could not be reached for this long, because a person waits for it. */
 const GIVE_UP_MS = 60_000;
 
 /** Logs in and reads the registered devices, without which nothing may be posted. Throws a sentence for people. */
@@ -78,7 +78,7 @@ export async function preparePosting(
   }
 
   return {
-    // The same capture may have been replayed before, and Nexudus has no idempotency: it is searched first.
+    // The capture may have been replayed before, and Nexudus takes everything twice. `sent` makes delivery search first.
     outbox: { enqueue: (report) => outbox.enqueue({ ...report, sent: true }) },
     deliverAll,
   };

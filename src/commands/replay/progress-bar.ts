@@ -1,4 +1,4 @@
-// A progress bar on a terminal, for work that takes long enough to wonder about.
+// A progress bar on a terminal.
 const WIDTH = 30;
 const SHOW_AFTER_MS = 500;
 const SHOW_EVERY_MS = 100;
@@ -9,7 +9,7 @@ export class ProgressBar {
 
   constructor(private readonly stream: NodeJS.WriteStream) {}
 
-  /** Shows `read` of `total` bytes, not too often, and not at all when the work is soon done. */
+  /** Shows `read` of `total` bytes, but not too often, and only when the work takes long. */
   show(read: number, total: number): void {
     const now = performance.now();
     if (now - this.beganMs < SHOW_AFTER_MS || now - this.shownMs < SHOW_EVERY_MS || total === 0) return;
@@ -21,7 +21,7 @@ export class ProgressBar {
     this.stream.write(`\r[${bar}] ${Math.round(share * 100)} %  ${megabytes(read)} of ${megabytes(total)} MB`);
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   clear(): void {
     if (this.shownMs > 0) this.stream.write('\r\u001b[K');
   }

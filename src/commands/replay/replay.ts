@@ -1,8 +1,9 @@
-// `wifi-monitor replay`: capture files through the same pipeline as live frames, for debugging.
+// `wifi-monitor replay`: sends capture files through the same pipeline as live frames, for debugging.
 import { once } from 'node:events';
 import type { MacAddress } from '../../addresses/mac-address.js';
 import { type Config, ConfigError } from '../../config/config.js';
 import { withRules } from '../../config/ignore-rules.js';
+import { pipelineSettings } from '../../config/pipeline-settings.js';
 import { readConfig } from '../../config/read.js';
 import { type DecisionKind, type DecisionRules, decideAgain } from '../../devices/decision.js';
 import { Directory } from '../../devices/directory/directory.js';
@@ -26,40 +27,40 @@ export interface ReplayOptions {
   readonly post: boolean;
   readonly known: string | undefined;
   readonly ignore: readonly string[];
-  /** Shows only visits with this decision; the summary counts all. */
+  /** Shows only visits with this decision. The summary counts all. */
   readonly only: DecisionKind | undefined;
   /** Leaves out frames outside this time. */
   readonly window: TimeWindow;
-  /** Tells the story of this device instead of the table. */
+  /** Prints the story of this device in place of the table. */
   readonly explain: MacAddress | undefined;
 }
 
 const LINES_A_WRITE = 100;
 
-/** What a visit began with, as its id has it. */
+/** The start of a visit, as in its id. */
 function startOf({ startMs, visit }: VisitRecord): number {
   return startMs ?? visit.firstMs;
 }
 
-/** The visits in order. Recordings of one visit, from several sensors or in several files, are one. */
-function inOrder(reports: VisitRecord[]): VisitRecord[] {
-  reports.sort((a, b) => startOf(a) - startOf(b) || a.visit.mac - b.visit.mac);
+/** Returns the visits in order. Records of the same visit, from several files, become one. */
+function inOrder(records: VisitRecord[]): VisitRecord[] {
+  records.sort((a, b) => startOf(a) - startOf(b) || a.visit.mac - b.visit.mac);
   let latest: VisitRecord | undefined;
-  return reports.filter((report) => {
-    if (latest === undefined || latest.visit.mac !== report.visit.mac || startOf(latest) !== startOf(report)) {
-      latest = report;
+  return records.filter((record) => {
+    if (latest === undefined || latest.visit.mac !== record.visit.mac || startOf(latest) !== startOf(record)) {
+      latest = record;
       return true;
     }
-    latest.visit.sightings += report.visit.sightings;
-    latest.visit.keepAlives += report.visit.keepAlives;
-    latest.visit.lastSightingMs = Math.max(latest.visit.lastSightingMs, report.visit.lastSightingMs);
-    latest.visit.lastMs = Math.max(latest.visit.lastMs, report.visit.lastMs);
+    latest.visit.sightings += record.visit.sightings;
+    latest.visit.keepAlives += record.visit.keepAlives;
+    latest.visit.lastSightingMs = Math.max(latest.visit.lastSightingMs, record.visit.lastSightingMs);
+    latest.visit.lastMs = Math.max(latest.visit.lastMs, record.visit.lastMs);
     return false;
   });
 }
 
 /**
- * The settings, with what the options add to them.
+ * Returns the settings with the options.
  * @throws ConfigError naming every problem of both at once
  */
 function settings(options: ReplayOptions): Config {
@@ -88,7 +89,6 @@ function settings(options: ReplayOptions): Config {
 export async function replay(paths: readonly string[], options: ReplayOptions): Promise<number> {
   const began = performance.now();
   const config = settings(options);
-  const businessId = config.businessId ?? 0;
   const rules: DecisionRules & { directory: Directory } = {
     ignore: config.ignore,
     equipment: new Equipment([], { learn: config.learnEquipment }),
@@ -108,38 +108,25 @@ export async function replay(paths: readonly string[], options: ReplayOptions): 
   const finished: VisitRecord[] = [];
   const story = options.explain === undefined ? null : new Story(options.explain);
   const register = new MemoryVisitRegister(config.visitGapMs, config.retentionMs);
-  const pipeline = runPipeline(
-    {
-      businessId,
-      gapMs: config.visitGapMs,
-      settleMs: config.settleTimeMs,
-      reportAgainAfterMs: config.reportAgainAfterMs,
-      keepAlives: config.keepAlives,
-      ignore: rules.ignore,
-      reportInactive: rules.reportInactive,
-      hintOwners: config.hintOwners,
-      timeZone: config.timeZone,
-    },
-    {
-      source: files,
-      time: { kind: 'replay' },
-      directory: rules.directory,
-      equipment: rules.equipment,
-      register,
-      outbox: posting?.outbox ?? null,
-      listeners: new Listeners({ onEnded: (record) => finished.push(record) }, ...(story === null ? [] : [story])),
-    },
-  );
+  const pipeline = runPipeline(pipelineSettings(config), {
+    source: files,
+    time: { kind: 'replay' },
+    directory: rules.directory,
+    equipment: rules.equipment,
+    register,
+    outbox: posting?.outbox ?? null,
+    listeners: new Listeners({ onEnded: (record) => finished.push(record) }, ...(story === null ? [] : [story])),
+  });
   await pipeline.finished;
-  // Room for what is printed.
+  // This frees memory for printing.
   await register.close();
   bar?.clear();
   const posted = (await posting?.deliverAll()) ?? { posted: 0, found: 0, problems: [] };
 
-  const reports = inOrder(finished).map((report) => askedAgain(report, rules));
-  const summary = summaryOf(files, pipeline.counts, reports, posted.posted, began);
+  const records = inOrder(finished).map((record) => decidedAgain(record, rules));
+  const summary = summaryOf(files, pipeline.counts, records, posted.posted, began);
   const note = !options.post ? '' : willPost ? postedNote(posted) : ' DRY_RUN: nothing was posted.';
-  await print(reports, summary, story, { ...options, posted: willPost, note });
+  await print(records, summary, story, { ...options, posted: willPost, note });
   const problems = [...files.problems, ...posted.problems];
   for (const problem of problems) process.stderr.write(`wifi-monitor: ${problem}\n`);
   return problems.length === 0 ? 0 : 1;
@@ -151,34 +138,34 @@ function postedNote({ posted, found }: { posted: number; found: number }): strin
 }
 
 async function print(
-  reports: readonly VisitRecord[],
+  records: readonly VisitRecord[],
   summary: ReplaySummary,
   story: Story | null,
   { json, only, posted, note }: ReplayOptions & { readonly posted: boolean; readonly note: string },
 ): Promise<void> {
-  const shown = reports.filter(({ decision }) => only === undefined || decision?.kind === only);
+  const shown = records.filter(({ decision }) => only === undefined || decision?.kind === only);
   if (json) await printJson(shown, summary);
-  else if (story !== null) process.stdout.write(`${story.told(reports, posted)}\n`);
+  else if (story !== null) process.stdout.write(`${story.text(records, posted)}\n`);
   else process.stdout.write(`${replayTable(shown.map(visitJson), summary, note, terminalOf(process.stdout))}\n`);
 }
 
-/** Many lines with each write, but never all of them in memory. */
-async function printJson(reports: readonly VisitRecord[], summary: ReplaySummary): Promise<void> {
-  for (let at = 0; at < reports.length; at += LINES_A_WRITE) {
-    const lines = reports.slice(at, at + LINES_A_WRITE).map((report) => `${JSON.stringify(visitJson(report))}\n`);
+/** Each write has many lines, but they are never all in memory. */
+async function printJson(records: readonly VisitRecord[], summary: ReplaySummary): Promise<void> {
+  for (let at = 0; at < records.length; at += LINES_A_WRITE) {
+    const lines = records.slice(at, at + LINES_A_WRITE).map((record) => `${JSON.stringify(visitJson(record))}\n`);
     if (!process.stdout.write(lines.join(''))) await once(process.stdout, 'drain');
   }
   process.stdout.write(`${JSON.stringify(summary)}\n`);
 }
 
 /**
- * Asks once more who a reported device is, as delivery does just before posting: what the capture told later (this was the
- * router) keeps a check-in back.
+ * Decides again about a reported device, as delivery does before posting. If the rest of the capture shows that it is equipment,
+ * nothing is posted.
  */
-function askedAgain(report: VisitRecord, rules: DecisionRules): VisitRecord {
-  const { visit, startMs, settlement } = report;
-  if (settlement !== 'reported') return report;
+function decidedAgain(record: VisitRecord, rules: DecisionRules): VisitRecord {
+  const { visit, startMs, settlement } = record;
+  if (settlement !== 'reported') return record;
   const { mac, hostname } = visit;
   const decision = decideAgain({ mac, hostname }, rules, 'proven');
-  return decision.kind === 'unrecognised' ? report : { visit, startMs, settlement, decision, report: null };
+  return decision.kind === 'unrecognised' ? record : { visit, startMs, settlement, decision, report: null };
 }

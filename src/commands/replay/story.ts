@@ -1,7 +1,8 @@
-// The story of one device in a replay: what was seen of it, how bursts were folded, what decided, what was posted.
+// `replay --explain`: the story of a device, with its sightings, how they were folded, the decisions, and what was posted.
 import { formatIpv4, formatIpv6 } from '../../addresses/ip-address.js';
 import { formatMac, type MacAddress } from '../../addresses/mac-address.js';
 import { isRandomised, vendorOf } from '../../addresses/vendor.js';
+import { PROTOCOL_NAMES } from '../../decode/protocol.js';
 import type { Sighting } from '../../decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText, VENDOR_CLASS_LENGTH } from '../../decode/text.js';
 import type { PipelineListener } from '../../pipeline/listeners.js';
@@ -10,9 +11,8 @@ import { countWords } from '../../presenters/count-words.js';
 import { visitJson } from '../../presenters/visit-json.js';
 import type { Visit } from '../../visits/visit.js';
 
-/** A story that is longer than this is told up to here. */
+/** A longer story is cut here. */
 const MAX_LINES = 5_000;
-const NAMES: Readonly<Record<Sighting['via'], string>> = { arp: 'ARP', dhcp: 'DHCP', ndp: 'NDP', dhcpv6: 'DHCPv6' };
 
 export class Story implements PipelineListener {
   private readonly lines: string[] = [];
@@ -26,40 +26,40 @@ export class Story implements PipelineListener {
     if (sighting.mac !== this.mac) return;
     this.latestMs = eventMs;
     this.sinceNews++;
-    this.tell(eventMs, `seen by ${NAMES[sighting.via]}${factsOf(sighting)}`);
+    this.add(eventMs, `seen by ${PROTOCOL_NAMES[sighting.via]}${factsOf(sighting)}`);
   }
 
   onNews(visit: Visit): void {
     if (visit.mac !== this.mac) return;
     const many = this.sinceNews === 1 ? 'one sighting' : `${this.sinceNews} sightings folded into one`;
     const isFirst = this.sinceNews === visit.sightings;
-    this.tell(this.latestMs, isFirst ? `  -> the burst went quiet: ${many}` : `  -> still here: ${many}`);
+    this.add(this.latestMs, isFirst ? `  -> the burst went quiet: ${many}` : `  -> still here: ${many}`);
     this.sinceNews = 0;
   }
 
   onDecision({ visit, decision, settlement, startMs }: VisitRecord): void {
     if (visit.mac !== this.mac || decision === null) return;
     const start = startMs === null ? '' : ` (visit of ${clock(startMs)})`;
-    this.tell(this.latestMs, `  -> decision: ${decision.kind}, ${decision.reason}${start}`);
-    if (decision.hint !== null) this.tell(this.latestMs, `     ${decision.hint.text}`);
+    this.add(this.latestMs, `  -> decision: ${decision.kind}, ${decision.reason}${start}`);
+    if (decision.hint !== null) this.add(this.latestMs, `     ${decision.hint.text}`);
     if (settlement === 'spaced')
-      this.tell(this.latestMs, '     reported a short while ago (REPORT_AGAIN_AFTER): not reported again');
+      this.add(this.latestMs, '     reported a short while ago (REPORT_AGAIN_AFTER): not reported again');
   }
 
   onEnded({ visit }: VisitRecord): void {
     if (visit.mac === this.mac)
-      this.tell(visit.lastMs, `visit over: last seen here, ${countWords(visit.sightings, 'sighting')} in all`);
+      this.add(visit.lastMs, `visit over: last seen here, ${countWords(visit.sightings, 'sighting')} in all`);
   }
 
-  /** The story as text. `reports` are the finished visits of all devices, `posted` says whether check-ins were really posted. */
-  told(reports: readonly VisitRecord[], posted: boolean): string {
-    const mine = reports.filter(({ visit }) => visit.mac === this.mac);
+  /** Returns the story. `records` are the finished visits of all devices. `posted`: whether check-ins were really posted. */
+  text(records: readonly VisitRecord[], posted: boolean): string {
+    const mine = records.filter(({ visit }) => visit.mac === this.mac);
     const kind = isRandomised(this.mac) ? 'a private (randomised) address' : (vendorOf(this.mac) ?? 'unknown vendor');
     const seen = mine.length === 0 ? 'not seen' : countWords(mine.length, 'visit');
     const head = `${formatMac(this.mac)}, ${kind}: ${seen}`;
     const more = this.left === 0 ? [] : [`... and ${countWords(this.left, 'line')} more`];
-    const ends = mine.map((report) => {
-      const { firstSeen, lastSeen, decision, reason, failedCheckin } = visitJson(report);
+    const ends = mine.map((record) => {
+      const { firstSeen, lastSeen, decision, reason, failedCheckin } = visitJson(record);
       const verb = posted ? 'posted' : 'would be posted';
       const body = failedCheckin === null ? 'nothing is posted' : `${verb}: ${JSON.stringify(failedCheckin)}`;
       return `${firstSeen} to ${lastSeen}: ${decision}, ${reason}\n  ${body}`;
@@ -67,7 +67,7 @@ export class Story implements PipelineListener {
     return [head, '', ...this.lines, ...more, '', ...ends].join('\n').trimEnd();
   }
 
-  private tell(eventMs: number, text: string): void {
+  private add(eventMs: number, text: string): void {
     if (this.lines.length >= MAX_LINES) this.left++;
     else this.lines.push(`${clock(eventMs)}  ${text}`);
   }

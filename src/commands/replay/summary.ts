@@ -1,4 +1,4 @@
-// The last line of a replay: what was read and what was found.
+// The summary of a replay: what was read, and what was found.
 import type { DecisionKind } from '../../devices/decision.js';
 import type { FrameCounts } from '../../pipeline/frame-counts.js';
 import type { VisitRecord } from '../../pipeline/record.js';
@@ -27,12 +27,12 @@ export interface ReplaySummary {
 export function summaryOf(
   files: CaptureFiles,
   counts: Readonly<FrameCounts>,
-  reports: readonly VisitRecord[],
+  records: readonly VisitRecord[],
   posted: number,
   began: number,
 ): ReplaySummary {
   const { frames, sightings, keepAlives, malformed, malformedBy } = counts;
-  const count = (kind: DecisionKind) => reports.filter(({ decision }) => decision?.kind === kind).length;
+  const count = (kind: DecisionKind) => records.filter(({ decision }) => decision?.kind === kind).length;
   return {
     type: 'summary',
     files: files.paths,
@@ -41,7 +41,7 @@ export function summaryOf(
     keepAlives,
     malformed,
     ...(malformed === 0 ? {} : { malformedBy: Object.fromEntries(malformedBy) }),
-    visits: reports.length,
+    visits: records.length,
     unrecognised: count('unrecognised'),
     recognised: count('recognised'),
     ignored: count('ignored'),

@@ -1,4 +1,4 @@
-// The replay's answer for people: a table that fits the terminal, and a summary in words.
+// The output of a replay for people: a table that fits the terminal, and a summary in words.
 import type { DecisionKind } from '../../devices/decision.js';
 import { countWords } from '../../presenters/count-words.js';
 import { type Column, tableLines, wrap } from '../../presenters/table.js';
@@ -6,7 +6,7 @@ import type { Colour, Terminal } from '../../presenters/terminal.js';
 import type { VisitJson } from '../../presenters/visit-json.js';
 import type { ReplaySummary } from './summary.js';
 
-/** What asks for somebody's attention stands out, what does not steps back. */
+/** Visits that need attention have a bright colour. Visits that need none are dim. */
 const COLOURS: Readonly<Record<DecisionKind, Colour>> = {
   unrecognised: 'yellow',
   recognised: 'green',
@@ -32,10 +32,10 @@ const COLUMNS: readonly VisitColumn[] = [
   },
 ];
 
-/** `iPhone, private address`, `printer, HP Inc.`; the kind comes first, so that it stays when the column is cut. */
+/** Returns `iPhone, private address` or `printer, HP Inc.`. The kind comes first, so that it stays when the column is cut. */
 function deviceOf({ kind, vendor, randomised }: VisitJson): string {
   const maker = vendor ?? (randomised ? 'private address' : null);
-  // Apple, Inc. says it already.
+  // `Apple, Inc.` includes the kind `Apple`.
   if (kind !== null && vendor?.startsWith(kind) !== true) return maker === null ? kind : `${kind}, ${maker}`;
   return vendor ?? (randomised ? '(private address)' : '(unknown)');
 }
@@ -45,12 +45,12 @@ function minute(iso: string): string {
   return iso.slice(5, 16).replace('T', ' ');
 }
 
-/** The day only where it is another one. */
+/** The day is included only if it is not the first one. */
 function endOf(first: string, last: string): string {
   return first.slice(0, 10) === last.slice(0, 10) ? last.slice(11, 16) : minute(last);
 }
 
-/** The visits as a table that fits the terminal (as far as the columns can be cut), and a sentence, which `note` ends: what was posted. */
+/** Returns the visits as a table that fits the terminal as far as columns can be cut, and the summary. `note` says what was posted. */
 export function replayTable(
   visits: readonly VisitJson[],
   summary: ReplaySummary,

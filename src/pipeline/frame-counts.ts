@@ -1,10 +1,10 @@
-// What is counted of frames since the start.
+// Numbers of frames since the start.
 import type { Malformed } from '../decode/sighting.js';
 
 export interface FrameCounts {
   frames: number;
   sightings: number;
-  /** Other broadcast and multicast frames of devices. */
+  /** Broadcast and multicast frames that cannot hold a sighting. */
   keepAlives: number;
   malformed: number;
   readonly malformedBy: Map<Malformed, number>;

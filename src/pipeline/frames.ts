@@ -1,4 +1,4 @@
-// What happens to one frame: it is decoded, counted, and what it shows goes to the tracker.
+// What happens to a frame: it is decoded and counted, and its sighting goes to the tracker.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { FrameHandler, KeepAliveHandler } from '../capture/frame-source.js';
 import { decodeFrame } from '../decode/frame.js';
@@ -10,15 +10,15 @@ import type { VisitTracker } from '../visits/visit-tracker.js';
 import type { FrameCounts } from './frame-counts.js';
 import type { Listeners } from './listeners.js';
 
-/** Tells when a frame came, where the clock of the machine may be wrong. */
+/** Gives event times, because the clock of the machine may be wrong. */
 export interface EventClock {
-  /** Whether event times can be relied on. Once true it stays so. */
+  /** Whether event times are reliable. Once true, it stays true. */
   readonly isTrusted: boolean;
-  /** The event time of a frame that the machine's clock gave the time `wallMs`. Before the clock is trusted it is provisional. */
+  /** Returns the event time of a frame. `wallMs` is its time by the machine's clock. Before the clock is trusted it is provisional. */
   eventMs(wallMs: number, steadyMs: number): number;
 }
 
-/** Live, gaps and delays run on a clock that never jumps, and new devices must pass the guard. */
+/** Live, gaps and delays are measured with a clock that never jumps, and new devices must pass the flood guard. */
 export interface LiveTime {
   readonly kind: 'live';
   readonly steadyMs: () => number;
@@ -27,7 +27,7 @@ export interface LiveTime {
   readonly clock?: EventClock;
 }
 
-/** In a replay time is the capture's own, and everything in it is wanted. */
+/** In a replay all times are the capture's, and there is no guard. */
 export type PipelineTime = LiveTime | { readonly kind: 'replay' };
 
 export interface FrameEdges {
@@ -44,7 +44,7 @@ export interface FrameHandlers {
   readonly onKeepAlive: KeepAliveHandler;
 }
 
-/** Makes the handlers for what a pipeline's source gives. They count into `counts`. */
+/** Returns the handlers for a source. They add to `counts`. */
 export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHandlers {
   const { time, gapMs, tracker, directory, equipment, listeners } = edges;
   const sighting = new Sighting();
@@ -52,11 +52,11 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
   const hearsSightings = listeners.has('onSighting');
   let latestMs = Number.NEGATIVE_INFINITY;
 
-  /** What was due before a frame must not be coloured by it. Returns the steady time of the frame. */
+  /** Does what was due before the frame, so that the frame does not change it. Returns the steady time of the frame. */
   function advance(eventMs: number): number {
     const steadyMs = time.kind === 'live' ? time.steadyMs() : eventMs;
     if (time.kind === 'replay') {
-      // A capture that goes back in time by more than a gap is another recording: what was open is over.
+      // If time goes back by more than a gap, another recording begins, and all open visits are over.
       if (eventMs < latestMs - gapMs) tracker.flush();
       latestMs = eventMs;
     }
@@ -64,12 +64,12 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     return steadyMs;
   }
 
-  /** When a frame was captured, by a clock that is right as far as anybody knows. */
+  /** Returns the event time of a frame, by Nexudus's clock if the machine's is wrong. */
   function inRightClock(frameMs: number, steadyMs: number): number {
     return time.kind === 'live' ? (time.clock?.eventMs(frameMs, steadyMs) ?? frameMs) : frameMs;
   }
 
-  /** Devices in a visit and known devices go on in any flood. */
+  /** Whether a sighting counts. In a flood, devices in a visit and known devices still count. */
   function isLetIn(mac: MacAddress, steadyMs: number): boolean {
     if (time.kind === 'replay' || tracker.has(mac) || directory.lookup(mac) !== null) return true;
     if (time.guard.admits(steadyMs, tracker.size)) return true;
@@ -82,7 +82,7 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     const verdict = decodeFrame(frame, length, linkType, sighting, announcement);
     const steadyMs = advance(frameMs);
     const eventMs = inRightClock(frameMs, steadyMs);
-    // First, so that a device without a settle time is decided about with what its own frame says.
+    // This comes first, because with a settle time of 0 the device is decided about at once.
     if (verdict === 'sighting' || verdict === 'other') equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;

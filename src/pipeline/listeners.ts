@@ -1,4 +1,4 @@
-// Those who want to hear what the sensor does: log, metrics, status page, output of a replay. Every event reaches every listener.
+// The events of the pipeline, and its listeners: log, metrics, status page, output of a replay. Every event reaches every listener.
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { Sighting } from '../decode/sighting.js';
 import type { Decision } from '../devices/decision.js';
@@ -11,31 +11,31 @@ import type { VisitRecord } from './record.js';
 
 /** Each call is synchronous and must not throw. */
 export interface PipelineListener {
-  /** `sighting` is reused for the next frame: copy what you keep. */
+  /** `sighting` is reused for the next frame, so what is kept must be copied. */
   onSighting?(sighting: Readonly<Sighting>, eventMs: number): void;
   /** A frame could not be decoded. Called for every frame of an attack. */
   onMalformed?(counts: Readonly<FrameCounts>): void;
   /** The flood guard held a new device back. May be called a million times a minute. */
   onHeldBack?(guard: FloodGuard): void;
-  /** A visit has news for the register: its burst went quiet, it showed a new fact, or its device is still here. */
+  /** A visit has news for the register: its burst went quiet, it has a new fact, or its device is still here. */
   onNews?(visit: Visit): void;
   onDecision?(record: VisitRecord): void;
-  /** A label was set, changed or removed, and the decision about an open visit with it. `before` is what was decided until now. */
+  /** A label was set, changed or removed, so an open visit was decided anew. `before` is the former decision. */
   onDecidedAnew?(record: VisitRecord, before: Decision): void;
   onEnded?(record: VisitRecord): void;
-  /** The register or the outbox failed. The visit will be tried again. */
+  /** The register or the outbox failed. The visit is tried again later. */
   onTrouble?(error: unknown): void;
   /** A visit was given up because too many wait. */
   onGivenUp?(record: VisitRecord): void;
   /** A device is to be forgotten. */
   onForget?(mac: MacAddress): void;
-  /** One try to deliver a report has ended. */
+  /** An attempt to deliver a report has ended. */
   onOutcome?(report: Report, outcome: Outcome): void;
 }
 
 export type PipelineEvent = keyof PipelineListener;
 
-/** A record, so that the compiler misses an event that is not here. */
+/** This is a record, so that a missing event is a compile error. */
 const EVENTS: Readonly<Record<PipelineEvent, true>> = {
   onSighting: true,
   onMalformed: true,
@@ -65,7 +65,7 @@ export class Listeners {
   add(listener: PipelineListener): void {
     for (const event of PIPELINE_EVENTS) {
       const hook = listener[event];
-      // `emit` alone calls it, with what its event carries.
+      // Only `emit` calls it, with the arguments of its event.
       if (hook !== undefined) this.hooks.get(event)?.push(hook.bind(listener) as Hook);
     }
   }
@@ -74,7 +74,7 @@ export class Listeners {
     for (const hook of this.hooks.get(event) ?? []) hook(...values);
   }
 
-  /** Whether anybody listens: spares the caller of an event that comes with every frame the work of emitting it. */
+  /** Whether the event has a listener. If not, an event that comes with every frame need not be emitted. */
   has(event: PipelineEvent): boolean {
     return this.hooks.get(event)?.length !== 0;
   }

@@ -1,7 +1,7 @@
-// Wires the stages: capture -> decode -> visits -> devices -> outbox. The same for live interfaces, replays and tests, because
-// everything that touches the world comes in as an argument.
+// Wires the stages: capture -> decode -> visits -> devices -> outbox. It is the same for live interfaces, replays and tests, because
+// the source, the register and the outbox come in as arguments.
 import type { MacAddress } from '../addresses/mac-address.js';
-import type { FrameSource } from '../capture/frame-source.js';
+import type { FrameHandler, FrameSource, KeepAliveHandler } from '../capture/frame-source.js';
 import type { Probe } from '../capture/probe.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
 import type { Equipment } from '../devices/equipment.js';
@@ -18,7 +18,7 @@ import { Probing } from './probing.js';
 import type { VisitRecord } from './record.js';
 import { type OutboxEntrance, VisitCases } from './visit-cases.js';
 
-/** In a replay no other sensor asks the register, which need not hear every half minute that a device is still there. */
+/** In a replay no other sensor uses the register, so a device that stays need not be registered every half minute. */
 const REPLAY_HOLD_MS = 6 * 3_600_000;
 
 export interface PipelineSettings {
@@ -26,7 +26,7 @@ export interface PipelineSettings {
   readonly gapMs: number;
   readonly settleMs: number;
   readonly reportAgainAfterMs: number;
-  /** Whether other broadcast and multicast frames of a device prolong its visit (CAPTURE_KEEP_ALIVES). */
+  /** Whether keep-alives prolong visits (CAPTURE_KEEP_ALIVES). */
   readonly keepAlives: boolean;
   readonly ignore: IgnoreRules;
   readonly reportInactive: boolean;
@@ -41,12 +41,12 @@ export interface PipelineEdges {
   readonly time: PipelineTime;
   readonly directory: DirectoryView;
   readonly equipment: Equipment;
-  /** Left out where nobody can label a device: in a replay. */
+  /** Left out in a replay, where no device can be labelled. */
   readonly labels?: LabelView;
   readonly register: VisitRegister;
   /** Null when nothing is to be posted. */
   readonly outbox: OutboxEntrance | null;
-  /** Must be complete: who is added later does not hear of sightings. */
+  /** Must be complete: a listener that is added later is not called for sightings. */
   readonly listeners: Listeners;
 }
 
@@ -63,13 +63,13 @@ export interface Pipeline {
   givenUp(): number;
   /** Undefined until the first burst of the visit has gone quiet. */
   recordOf(visit: Visit): VisitRecord | undefined;
-  /** Drops what is known of a device, news that are not registered yet included. */
+  /** Removes everything about a device, with news that is not registered yet. */
   forget(mac: MacAddress): void;
   /** The labels of these devices have changed: open visits are decided anew. */
   redecide(macs: ReadonlySet<MacAddress>): void;
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void;
-  /** The clock is trusted from now on; event times so far are too early by `shiftMs`. Visits that waited for it are decided. */
+  /** The clock is trusted from now on. Event times so far are too early by `shiftMs`. Visits that waited for the clock are decided. */
   clockTrusted(shiftMs: number): void;
   stop(): void;
 }
@@ -93,32 +93,21 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     { gapMs, settleMs, ...(time.kind === 'replay' ? { holdMs: REPLAY_HOLD_MS } : {}) },
     cases,
   );
-  const { onFrame, onKeepAlive } = frameHandlers({ time, gapMs, tracker, directory, equipment, listeners }, counts);
+  const handlers = frameHandlers({ time, gapMs, tracker, directory, equipment, listeners }, counts);
+  const { onFrame } = handlers;
+  const onKeepAlive = settings.keepAlives ? handlers.onKeepAlive : undefined;
 
   async function replay(): Promise<void> {
-    await source.run(onFrame, settings.keepAlives ? onKeepAlive : undefined);
+    await source.run(onFrame, onKeepAlive);
     tracker.flush();
   }
 
   async function live({ steadyMs, guard }: LiveTime): Promise<void> {
-    const timer = new TrackerTimer(tracker, steadyMs);
     const silent = new SilentDevices(gapMs, tracker, (visit) => cases.recordOf(visit)?.decision?.kind !== 'ignored');
     const probing = edges.probe === undefined ? null : new Probing({ silent, guard, steadyMs, probe: edges.probe });
     probing?.start();
-    await source.run(
-      (frame, length, eventMs, linkType) => {
-        onFrame(frame, length, eventMs, linkType);
-        timer.schedule();
-      },
-      settings.keepAlives
-        ? (mac, eventMs) => {
-            onKeepAlive(mac, eventMs);
-            timer.schedule();
-          }
-        : undefined,
-    );
+    await runLive(source, { onFrame, onKeepAlive }, tracker, steadyMs);
     probing?.stop();
-    timer.stop();
     tracker.forwardAll();
     await cases.settleRemaining();
   }
@@ -144,6 +133,29 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     },
     stop: () => source.stop(),
   };
+}
+
+/** Runs a live source to its end. Between frames a timer advances the tracker. */
+async function runLive(
+  source: FrameSource,
+  { onFrame, onKeepAlive }: { readonly onFrame: FrameHandler; readonly onKeepAlive: KeepAliveHandler | undefined },
+  tracker: VisitTracker,
+  steadyMs: () => number,
+): Promise<void> {
+  const timer = new TrackerTimer(tracker, steadyMs);
+  await source.run(
+    (frame, length, eventMs, linkType) => {
+      onFrame(frame, length, eventMs, linkType);
+      timer.schedule();
+    },
+    onKeepAlive === undefined
+      ? undefined
+      : (mac, eventMs) => {
+          onKeepAlive(mac, eventMs);
+          timer.schedule();
+        },
+  );
+  timer.stop();
 }
 
 /** Advances the tracker when something is due and no frame comes. */

@@ -7,18 +7,18 @@ import type { Report } from '../outbox/report.js';
 import { type Settlement, visitId } from '../visits/register/visit-register.js';
 import type { Visit } from '../visits/visit.js';
 
-/** What became of a visit so far. */
+/** What is known of a visit, and what became of it so far. */
 export interface VisitRecord {
   readonly visit: Visit;
-  /** Start of the visit as the register has it, ms since the epoch; null until the visit is in the register. */
+  /** Start of the visit in the register, ms since the epoch; null until it is registered. */
   readonly startMs: number | null;
   readonly decision: Decision | null;
   readonly settlement: Settlement | null;
-  /** What this sensor reports; null when it does not report the visit. Made anew each time that it is asked for. */
+  /** Null when this sensor does not report the visit. Each access makes a new object. */
   readonly report: Report | null;
 }
 
-/** What was known of the device when the visit was reported, beside its MAC. Much smaller than the report. */
+/** What was known of the device, beside its MAC, when the visit was reported. It takes much less memory than the report. */
 export interface ReportedFacts {
   readonly startMs: number;
   readonly kind: string | null;
@@ -30,11 +30,11 @@ export interface ReportedFacts {
   readonly inactive: InactiveOwner | null;
 }
 
-/** `hintOwners`: whether the report may say whose device it most likely is (HINT_OWNERS). */
+/** With `hintOwners`, the report may say whose device it most likely is (HINT_OWNERS). */
 export function reportedFacts(visit: Visit, startMs: number, decision: Decision, hintOwners: boolean): ReportedFacts {
   const { hostname, ipv4s, ipv6s, via } = visit;
   const ipv4 = ipv4s.at(-1) ?? 0;
-  // A link-local address leads nobody to the device.
+  // A link-local address does not help to find the device.
   const ipv6 = ipv4 === 0 ? (ipv6s.findLast((ip) => !ip.startsWith('fe80')) ?? null) : null;
   const likelyOwner = hintOwners ? (decision.hint?.likelyOwner ?? null) : null;
   return {

@@ -1,4 +1,4 @@
-// The life of a visit in the pipeline, as a state machine. Pure: visit-cases.ts does what it says.
+// The life of a visit in the pipeline, as a state machine without side effects. visit-cases.ts carries the actions out.
 //
 //            news                    registered, settled
 //   new ------------> registering ------------------------> settled ---- departed ---> over
@@ -11,15 +11,15 @@
 //                      |  `- waiting to retry  | news: the directory has come
 //                      `-----------------------'
 //
-// `held` takes a visit from registering to waiting for the clock; news are repeated when it is trusted.
+// `held` moves a visit from registering to waiting for the clock. When the clock is trusted, `news` follows.
 //
-// `departed` is remembered while a visit is registering or waiting: it is over as soon as it is settled. `dropped` ends any state.
+// If `departed` comes while a visit is registering or waiting, the visit is over as soon as it is settled. `dropped` ends any state.
 import type { Settlement } from '../visits/register/visit-register.js';
 
 export type CaseState =
-  /** The tracker has opened the visit; its first burst has not gone quiet yet. */
+  /** The tracker has opened the visit. Its first burst has not gone quiet yet. */
   | { readonly kind: 'new' }
-  /** The register or the outbox is being asked. `hasNews`: more came meanwhile, so it is asked again afterwards. */
+  /** The register or the outbox is working on it. `hasNews`: more news came meanwhile, so it is registered again afterwards. */
   | {
       readonly kind: 'registering';
       readonly settlement: Settlement | null;
@@ -27,8 +27,8 @@ export type CaseState =
       readonly hasDeparted: boolean;
     }
   /**
-   * Not settled, and nobody works on it: no directory was ever loaded, the register or the outbox could not be reached, or nobody can
-   * tell yet whether the clock is right.
+   * The visit is not settled, because no directory was ever loaded, the register or the outbox could not be reached, or the clock is
+   * not trusted yet.
    */
   | {
       readonly kind: 'waiting';
@@ -36,25 +36,25 @@ export type CaseState =
       readonly settlement: Settlement | null;
       readonly hasDeparted: boolean;
     }
-  /** What follows from the decision is done; the device is still here. */
+  /** What follows from the decision is done. The device is still here. */
   | { readonly kind: 'settled'; readonly settlement: Settlement }
   | { readonly kind: 'over' };
 
 export type CaseEvent =
-  /** The register must hear of the visit: of new facts, or once more after a failure or without a directory. */
+  /** The visit must be registered: it has news, or it is tried again. */
   | { readonly kind: 'news' }
   /** The register has the visit. `settlement` is null when it cannot be settled yet (no directory). */
   | { readonly kind: 'registered'; readonly settlement: Settlement | null }
   /** The register or the outbox failed, or the visit must wait for another of the same device. */
   | { readonly kind: 'failed' }
-  /** The times of the visit cannot be relied on yet, so the register is not asked. */
+  /** The clock is not trusted yet, so the visit is not registered. */
   | { readonly kind: 'held' }
   /** The tracker has ended the visit. */
   | { readonly kind: 'departed' }
   /** The visit is given up or forgotten. */
   | { readonly kind: 'dropped' };
 
-/** What is to be done now that the event has come. */
+/** What is to be done after an event. */
 export type CaseAction = 'register' | 'retry-later' | 'close' | 'nothing';
 
 export interface CaseStep {
@@ -62,7 +62,7 @@ export interface CaseStep {
   readonly action: CaseAction;
 }
 
-// Of these there are very many at a time, so all visits share them.
+// Very many visits have these at the same time, so all share them.
 export const NEW: CaseState = { kind: 'new' };
 const OVER: CaseState = { kind: 'over' };
 const SETTLED: Readonly<Record<Settlement, CaseState>> = {
@@ -107,7 +107,7 @@ export function isUnsettled(state: CaseState): boolean {
   }
 }
 
-/** Whether the visit can be given up when too many wait: its device has left, and nobody works on it. */
+/** Whether the visit may be given up when too many wait: its device has left, and it is not being registered. */
 export function isExpendable(state: CaseState): boolean {
   return state.kind === 'waiting' && state.hasDeparted;
 }

@@ -1,4 +1,4 @@
-// Settles visits: registers each, decides about it, enqueues its report, and settles it in the register. Keeps what waits, within bounds.
+// Settles visits: registers each, decides about it, enqueues its report, and settles it in the register. A limited number may wait.
 import type { MacAddress } from '../addresses/mac-address.js';
 import { type Decision, type DecisionRules, decide } from '../devices/decision.js';
 import type { Outbox } from '../outbox/outbox.js';
@@ -18,11 +18,11 @@ import { type CaseEvent, type CaseState, isExpendable, isUnsettled, NEW, step } 
 
 /** After the register or the outbox failed, a visit is tried again this much later. */
 const RETRY_MS = 2_000;
-/** Visits that wait for a register, an outbox or a directory. If there are more, the oldest that is over is given up, and counted. */
+/** So many visits may wait. If there are more, the oldest whose device has left is given up, and counted. */
 const MAX_WAITING = 10_000;
-/** After a report could not be restored because it is being delivered, it is looked at again this much later. */
+/** If a report cannot be restored because it is being delivered, this is tried again after this time. */
 const LOOK_AGAIN_MS = 1_000;
-/** At a stop the register and the outbox are waited for this long. */
+/** How long a stop waits for the register and the outbox. */
 const STOP_WITHIN_MS = 4_000;
 
 const NEWS: CaseEvent = { kind: 'news' };
@@ -36,7 +36,7 @@ export interface CaseSettings {
   readonly hintOwners: boolean;
 }
 
-/** Without `restore` nothing is ever withdrawn: in a dry run or a replay. */
+/** `restore` is missing in a dry run and a replay, where no report is ever withdrawn. */
 export type OutboxEntrance = Pick<Outbox, 'enqueue'> & Partial<Pick<Outbox, 'restore'>>;
 
 export interface CaseEdges {
@@ -45,13 +45,13 @@ export interface CaseEdges {
   /** Null when nothing is to be posted. */
   readonly outbox: OutboxEntrance | null;
   readonly listeners: Listeners;
-  /** Whether the times of visits can be relied on. Until then none is registered, because it could touch one of another day. */
+  /** Until the clock is trusted no visit is registered, because with a wrong time it could join a visit of another day. */
   readonly isClockTrusted: () => boolean;
   /** Brings a visit's times up to date before it is registered again. */
   readonly update: (visit: Visit) => void;
 }
 
-/** A visit's record, and where the visit is in its life. */
+/** A visit's record, and the state of the visit. */
 class VisitCase implements VisitRecord {
   state: CaseState = NEW;
   startMs: number | null = null;
@@ -59,8 +59,8 @@ class VisitCase implements VisitRecord {
   settlement: Settlement | null = null;
   /** The device's label has changed since it was decided. */
   isStale = false;
-  /** The decision that the listeners know. */
-  told: Decision | null = null;
+  /** The latest decision that was emitted. */
+  emitted: Decision | null = null;
   /** Null until this sensor reports the visit. */
   reported: ReportedFacts | null = null;
 
@@ -82,9 +82,9 @@ export class VisitCases {
   /** Visits that were given up because too many waited. */
   givenUp = 0;
   private readonly cases = new Map<Visit, VisitCase>();
-  /** Those that wait for the register, the outbox or the directory. */
+  /** Visits that are not settled. */
   private readonly unsettled = new Set<VisitCase>();
-  /** Those of them that can be given up, the one that has waited longest first. */
+  /** The unsettled visits that may be given up, the one that has waited longest first. */
   private readonly expendable = new Set<VisitCase>();
   private retryTimer: NodeJS.Timeout | undefined;
   private readonly lookAgainTimers = new Set<NodeJS.Timeout>();
@@ -95,7 +95,7 @@ export class VisitCases {
     private readonly edges: CaseEdges,
   ) {}
 
-  /** How many visits wait for the register, the outbox or the directory. */
+  /** Number of visits that wait for the register, the outbox or the directory. */
   get waiting(): number {
     return this.unsettled.size;
   }
@@ -138,12 +138,12 @@ export class VisitCases {
     this.registerAgain(stale);
   }
 
-  /** Visits that are not settled. Before the clock is trusted the register has heard of none of them. */
+  /** Returns the visits that are not settled. Before the clock is trusted, none of them is registered. */
   notSettled(): Visit[] {
     return [...this.unsettled].map(({ visit }) => visit);
   }
 
-  /** The clock is trusted, and the times of visits have been put right. */
+  /** The clock is trusted, and the times of visits are corrected. */
   clockTrusted(): void {
     this.registerAgain([...this.unsettled]);
   }
@@ -157,8 +157,8 @@ export class VisitCases {
   }
 
   /**
-   * Settles what can be settled before the process ends, for at most 4 s. Pending visits would be forgotten, so they are reported:
-   * delivery asks the directory again before it posts, and waits until there is one.
+   * Settles visits before the process ends, for at most 4 s. Pending visits would be forgotten, so they are reported. Delivery waits
+   * for the directory, and asks it before it posts.
    */
   async settleRemaining(): Promise<void> {
     this.isStopping = true;
@@ -196,7 +196,7 @@ export class VisitCases {
     }
   }
 
-  /** Brings the sets up to date with the state of a case, and gives the oldest up when too many wait. */
+  /** Updates the sets after a change of state, and gives up the oldest visit when too many wait. */
   private keep(visitCase: VisitCase): void {
     const { unsettled, expendable } = this;
     if (isUnsettled(visitCase.state)) unsettled.add(visitCase);
@@ -218,7 +218,7 @@ export class VisitCases {
 
   private register(visitCase: VisitCase): void {
     const { register, isClockTrusted } = this.edges;
-    // At a stop nobody will know better.
+    // At a stop there is no time to wait for the clock.
     if (!isClockTrusted() && !this.isStopping) {
       this.move(visitCase, HELD);
       return;
@@ -254,7 +254,10 @@ export class VisitCases {
     );
   }
 
-  /** Of one device only one visit at a time, so that the later one knows what became of the earlier (REPORT_AGAIN_AFTER). */
+  /**
+   * If a device has several visits, they are registered one after the other, because the later depends on the earlier
+   * (REPORT_AGAIN_AFTER).
+   */
   private registerAgain(waiting: readonly VisitCase[]): void {
     const macs = new Set<MacAddress>();
     for (const visitCase of waiting) {
@@ -266,7 +269,7 @@ export class VisitCases {
     }
   }
 
-  /** Decides about a visit that the register has just taken in, and does what follows. */
+  /** Decides about a visit that was just registered, and settles it. */
   private settle(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
     visitCase.startMs ??= registered.startMs;
     const { settlement } = visitCase;
@@ -278,28 +281,29 @@ export class VisitCases {
   }
 
   private decideNow(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
-    const { visit, told } = visitCase;
+    const { visit, emitted } = visitCase;
     const { register, rules, listeners } = this.edges;
     const decision = decide({ mac: visit.mac, hostname: visit.hostname, kin: visit.kin }, rules);
-    const isNew = told?.kind !== decision.kind;
-    const tell = (isFirst: boolean) => {
-      visitCase.told = decision;
-      if (isStale && told !== null && told.kind !== 'pending') listeners.emit('onDecidedAnew', visitCase, told);
+    const isNew = emitted?.kind !== decision.kind;
+    const emitDecision = (isFirst: boolean) => {
+      visitCase.emitted = decision;
+      if (isStale && emitted !== null && emitted.kind !== 'pending')
+        listeners.emit('onDecidedAnew', visitCase, emitted);
       else if (isFirst) listeners.emit('onDecision', visitCase);
     };
     visitCase.decision = decision;
-    // A label that was removed binds nobody any more.
+    // The visit was settled by a label that is removed by now.
     const isUnlabelled = registered.settlement === 'labelled' && decision.label === undefined;
     if (registered.settlement !== null && !isUnlabelled) {
-      // Another sensor, or this one before a restart or a change of its label, has settled it.
+      // The visit is settled already, by another sensor, or by this one before a restart or a change of the label.
       visitCase.settlement = registered.settlement;
-      return after(this.restore(visitCase, registered, isStale), () => tell(isNew));
+      return after(this.restore(visitCase, registered, isStale), () => emitDecision(isNew));
     }
     const settlement = this.settlementOf(decision, registered);
     if (settlement === null) {
-      // No directory yet. What another label settled is settled no more.
+      // There is no directory yet, so the visit is not settled (any more, if a label had settled it).
       visitCase.settlement = null;
-      tell(isNew);
+      emitDecision(isNew);
       return;
     }
     visitCase.reported =
@@ -307,32 +311,32 @@ export class VisitCases {
     return after(this.enqueue(visitCase, false), () =>
       after(register.settleVisit(visit.mac, registered.startMs, settlement), () => {
         visitCase.settlement = settlement;
-        return after(this.restore(visitCase, registered, isStale), () => tell(true));
+        return after(this.restore(visitCase, registered, isStale), () => emitDecision(true));
       }),
     );
   }
 
   /**
-   * Delivery withdraws the report of a device that was labelled (or registered) while it waited. When the device is nobody's after
-   * all, the report goes on: that of this visit, or the earlier one because of which this visit is not reported (REPORT_AGAIN_AFTER).
+   * Delivery withdraws the report of a device that was labelled (or registered) while it waited. If the device is unrecognised again,
+   * the report is restored: that of this visit, or the earlier one because of which this visit is not reported (REPORT_AGAIN_AFTER).
    */
   private restore(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
     const { outbox } = this.edges;
     const { settlement, decision, visit } = visitCase;
     const mayBeWithdrawn = settlement === 'reported' || settlement === 'spaced';
     if (outbox?.restore === undefined || decision?.kind !== 'unrecognised' || !mayBeWithdrawn) return;
-    const restoreOne = (startMs: number): Awaitable<void> =>
+    const restoreReport = (startMs: number): Awaitable<void> =>
       after(outbox.restore?.(visitId(this.settings.businessId, visit.mac, startMs)) ?? 'none', (restored) => {
         if (restored === 'busy' && isStale) this.lookAgain(visit.mac);
       });
     const { startMs, lastReportedMs } = registered;
-    const restored = restoreOne(startMs);
+    const restored = restoreReport(startMs);
     return lastReportedMs === null || lastReportedMs === startMs
       ? restored
-      : after(restored, () => restoreOne(lastReportedMs));
+      : after(restored, () => restoreReport(lastReportedMs));
   }
 
-  /** Its delivery may just have found that it is not needed, by a label that is gone by now. */
+  /** The report is being delivered, and may just be withdrawn because of a label that is removed by now. So this is tried again. */
   private lookAgain(mac: MacAddress): void {
     const timer = setTimeout(() => {
       this.lookAgainTimers.delete(timer);
@@ -342,9 +346,9 @@ export class VisitCases {
   }
 
   /**
-   * The register has lost what became of a visit: Redis came back empty, or with less than it had. It is told again, so that no other
-   * sensor reports the visit. The report may be lost as well, so it is enqueued again; marked as sent, it is searched for before it
-   * is posted.
+   * The register has lost the settlement of a visit: Redis came back empty, or with older data. The visit is settled again, so that
+   * no other sensor reports it. The report may be lost as well, so it is enqueued again, marked as sent: delivery then searches for
+   * it before it posts.
    */
   private settleAgain(visitCase: VisitCase, startMs: number, settlement: Settlement): Awaitable<void> {
     return after(this.enqueue(visitCase, true), () =>
@@ -359,7 +363,7 @@ export class VisitCases {
     return report === null ? undefined : outbox.enqueue(report);
   }
 
-  /** What follows from a decision; null while that must wait for the directory. */
+  /** Returns how a decision settles the visit; null while the directory is missing. */
   private settlementOf({ kind, label }: Decision, registered: RegisteredVisit): Settlement | null {
     if (label !== undefined) return 'labelled';
     switch (kind) {

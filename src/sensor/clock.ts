@@ -1,17 +1,17 @@
-// The clock of this machine: whether it can be relied on, what the time is when it cannot, and a line in the log when it is set.
+// The clock of this machine: whether it is trusted, and event times while it is wrong. When it is set, that is logged.
 import type { EventClock } from '../pipeline/frames.js';
 import type { Logger } from './log.js';
 
-/** A wall clock that is this far from where steady time says it should be was set. */
+/** If the wall clock differs by this much from steady time, it was set. */
 const CLOCK_JUMP_MS = 2_000;
 const LOOK_AT_CLOCK_EVERY_MS = 10_000;
-/** A clock that is this close to Nexudus's is right: the answer may have been slow on its way. */
+/** A clock that differs less from Nexudus's is right, because the answer may have been slow. */
 const CLOCK_AGREES_MS = 120_000;
 
 export interface SensorClockEdges {
-  /** If nobody has told the time for so long, the clock is trusted as it is. 0: from the start. */
+  /** If Nexudus has not sent the time for so long, the clock is trusted as it is. 0: it is trusted from the start. */
   readonly trustAfterMs: number;
-  /** Called once, unless the clock is trusted from the start: event times so far are to be moved by `shiftMs`. */
+  /** Called once, unless the clock is trusted from the start. Event times so far must be moved by `shiftMs`. */
   readonly onTrusted: (shiftMs: number) => void;
   readonly log: Logger;
   /** For tests: ms since the epoch, and steady ms. */
@@ -20,18 +20,18 @@ export interface SensorClockEdges {
 }
 
 /**
- * A Raspberry Pi without a battery starts with the time at which it went off. A visit with that time would join yesterday's visit, and
- * never be reported. So until Nexudus has told the time (each answer has it, the very first one too), times are provisional: steady
- * time, counted from what the clock said at the start. After that they are the clock's, unless Nexudus contradicts it: then they are
- * Nexudus's, until the clock is set right.
+ * A Raspberry Pi without a battery starts with the time at which it was turned off. A visit with that time would join yesterday's
+ * visit, and never be reported. So event times are provisional until Nexudus has sent the time, which each answer has: they are
+ * steady time, counted from the clock's time at the start. After that, event times are the clock's. If Nexudus's time differs, they
+ * are Nexudus's, until the clock is set right.
  */
 export class SensorClock implements EventClock {
   private trusted: boolean;
   private readonly wallMs: () => number;
   private readonly steadyMs: () => number;
-  /** What is to be added to steady time for provisional times. */
+  /** Provisional time minus steady time. */
   private readonly startOffsetMs: number;
-  /** The same for the time by Nexudus; null while the clock agrees with it. */
+  /** Nexudus's time minus steady time; null while the clock agrees with Nexudus. */
   private offsetMs: number | null = null;
   private readonly timer: NodeJS.Timeout | undefined;
 
@@ -54,7 +54,7 @@ export class SensorClock implements EventClock {
     return Math.abs(wallMs - byNexudus) > CLOCK_AGREES_MS ? byNexudus : wallMs;
   }
 
-  /** Nexudus has told the time: `skewMs` is how far the clock is ahead. */
+  /** Nexudus has sent the time. `skewMs` is how far the clock is ahead. */
   onSkew(skewMs: number): void {
     const offsetMs = this.wallMs() - skewMs - this.steadyMs();
     const disagrees = Math.abs(skewMs) > CLOCK_AGREES_MS;
@@ -73,7 +73,7 @@ export class SensorClock implements EventClock {
 
   private trustAsItIs(): void {
     this.edges.log.warn('nobody has told the time: the clock of this machine is taken to be right');
-    // It may have been set since the start.
+    // The clock may have been set since the start.
     this.trust(this.wallMs() - this.steadyMs());
   }
 
@@ -87,8 +87,8 @@ export class SensorClock implements EventClock {
 }
 
 /**
- * Logs when the wall clock was set. Open visits do not suffer: their gaps are measured in steady time. Returns the function that ends
- * the watch.
+ * Logs when the wall clock was set. It does not matter for open visits, because gaps are measured in steady time. Returns the function
+ * that ends the watch.
  */
 export function watchClock(log: Logger): () => void {
   let offsetMs = Date.now() - performance.now();

@@ -1,7 +1,7 @@
-// Ending in good order, and never for longer than somebody is willing to wait.
+// Closes things in order, within a limited time.
 import type { Logger } from './log.js';
 
-/** Things to close, closed in the reverse order of their making. */
+/** Closes things in the reverse order in which they were added. */
 export class Closing {
   private readonly steps: (() => Promise<unknown> | unknown)[] = [];
 
@@ -20,7 +20,7 @@ export class Closing {
   }
 }
 
-/** Waits for `work`, but not longer than `milliseconds`. */
+/** Waits for `work`, for at most `milliseconds`. */
 export async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

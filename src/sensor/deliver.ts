@@ -1,4 +1,4 @@
-// The delivering half of a sensor: the directory is kept like Nexudus, and reports go from the outbox to Nexudus.
+// The delivering half of a sensor: it keeps the directory up to date, and delivers reports from the outbox to Nexudus.
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.js';
@@ -15,9 +15,9 @@ import { type Closing, within } from './closing.js';
 import type { Logger } from './log.js';
 import type { Store } from './store.js';
 
-/** Delivery finishes the report it is at. See CLOSES_WITHIN_MS in sensor.ts for the time that all closing may take. */
+/** Delivery finishes its current report within this time. CLOSES_WITHIN_MS in sensor.ts is the time for all closing. */
 const DELIVERY_STOPS_WITHIN_MS = 3_000;
-/** Shorter than the outbox's lock: a sensor that lost Redis has given up its post before another sensor takes the report over. */
+/** Shorter than the outbox's lock, so that a sensor that lost Redis gives up its post before another sensor takes over the report. */
 const TIMEOUTS = { headersMs: 15_000, bodyMs: 10_000, totalMs: 25_000 };
 
 export interface DeliveryParts {
@@ -28,14 +28,14 @@ export interface DeliveryParts {
   readonly rules: DecisionRules & { readonly businessId: number };
   readonly listeners: Listeners;
   readonly observer: NexudusObserver;
-  /** The directory was loaded for the first time. */
+  /** Called when the directory was loaded for the first time. */
   readonly onLoaded: () => void;
   readonly pace: Pace | undefined;
   readonly log: Logger;
   readonly closing: Closing;
 }
 
-/** Begins to read the directory, and to deliver as soon as it is current. Returns null without a login: nothing is delivered then. */
+/** Starts to read the directory, and to deliver as soon as it is current. Returns null without a login, when nothing is delivered. */
 export function startDelivering(config: Config, parts: DeliveryParts): DirectorySync | null {
   const { store, directory, labelStore, rules, listeners, observer, onLoaded, pace, log, closing } = parts;
   const client = clientFor(config, parts.interfaces, observer);
@@ -53,8 +53,8 @@ export function startDelivering(config: Config, parts: DeliveryParts): Directory
     refreshMs: config.directoryRefreshMs,
     log: log.child({ stage: 'directory' }),
     onLoaded,
-    // A snapshot is enough to decide with. Delivery waits for what Nexudus says now, and a sensor that cannot ask Nexudus for its
-    // directory would only hold up those that can.
+    // Decisions need only a snapshot. Delivery begins later, because a sensor that cannot read the directory from Nexudus would only
+    // hold up the sensors that can.
     onCurrent() {
       if (config.dryRun) return;
       const more = { claimPost: store.claimPost, freshen: () => sync.freshen(), labelStore };
@@ -81,7 +81,7 @@ function clientFor(config: Config, interfaces: readonly string[], observer: Nexu
   });
 }
 
-/** Stable over restarts, different for each sensor: one refresh token lives per client id. */
+/** The same after a restart, and different for each sensor, because there is one refresh token for each client id. */
 function ownClientId(interfaces: readonly string[], businessId: number): string {
   const identity = JSON.stringify([hostname(), interfaces, businessId]);
   return `wifi-monitor-${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;

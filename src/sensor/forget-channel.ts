@@ -1,4 +1,4 @@
-// How `wifi-monitor forget` reaches the monitors that run: what they hold of a device in memory has to go too.
+// How `wifi-monitor forget` reaches running sensors, so that they remove a device from their memory.
 import { type MacAddress, macDigits, parseMac } from '../addresses/mac-address.js';
 import type { RedisClient } from '../redis/client.js';
 
@@ -13,7 +13,7 @@ export async function tellToForget(redis: RedisClient, mac: MacAddress): Promise
   return answers.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-/** Calls back for each device that is to be forgotten. `redis` can do nothing else from then on (it subscribes). */
+/** Calls `forget` for each device that is to be forgotten. `redis` subscribes, so it can do nothing else from then on. */
 export function onForget(redis: RedisClient, forget: (mac: MacAddress) => void): void {
   redis.on('message', (_channel, text) => {
     const mac = parseMac(text);

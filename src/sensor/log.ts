@@ -1,4 +1,4 @@
-// The logger, and how much of a device's identity it may show.
+// The logger, and the masking of MAC addresses in it.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { formatMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
 import type { Config } from '../config/config.js';
@@ -12,13 +12,13 @@ export function macForLog(setting: Config['logMacs']): MacForLog {
   return setting === 'full' ? formatMac : (mac) => formatMac(mac).replace(/^(..:..:..):..:..:(..)$/, '$1:**:**:$2');
 }
 
-/** Masks every MAC inside a text that came from elsewhere, such as an error message of Nexudus. */
+/** Masks every MAC in a text from elsewhere, such as an error message of Nexudus. */
 export function textForLog(text: string, setting: Config['logMacs']): string {
   if (setting === 'full') return text;
   return text.replace(/\b([0-9a-f]{2}[:-]?){5}[0-9a-f]{2}\b/gi, (found) => macForLog('masked')(parseMac(found) ?? 0));
 }
 
-/** JSON lines; readable text on a terminal. `destination` is for tests. */
+/** Writes JSON lines, or readable text on a terminal. `destination` is for tests. */
 export async function createLogger(level: Config['logLevel'], destination?: DestinationStream): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } };
   if (destination !== undefined) return pino(options, destination);

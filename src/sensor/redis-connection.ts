@@ -1,4 +1,4 @@
-// Connections to Redis, whatever REDIS_URL leads to, and one log line when it goes and one when it is back.
+// Makes connections to Redis, of every kind that REDIS_URL allows. The loss and the return of a connection are logged once each.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { type RedisPlace, redisPlace } from '../config/redis-url.js';
@@ -8,13 +8,13 @@ import type { Logger } from './log.js';
 const MAX_RECONNECT_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 10_000;
 const READY_WITHIN_MS = 5_000;
-/** A connection that ends at a replica (the primary has moved) is made anew, but not more often than this. */
+/** If a connection leads to a replica, because the primary has moved, it is made anew, but only once in this time. */
 const LEAVE_REPLICA_EVERY_MS = 5_000;
 const SAY_REPLICA_EVERY_MS = 300_000;
 /** How long a cluster's nodes may take to say which slots they have. */
 const SLOTS_WITHIN_MS = 5_000;
 
-/** What ioredis and Redis say, and what it means to whoever set REDIS_URL. */
+/** Messages of ioredis and Redis, and what they mean for operators. */
 const MEANINGS: readonly [said: RegExp, meaning: string][] = [
   [
     /^NOAUTH/,
@@ -31,24 +31,24 @@ const MEANINGS: readonly [said: RegExp, meaning: string][] = [
   [/Command timed out/, 'it does not answer'],
 ];
 
-/** A message of Redis or ioredis in words for operators. */
+/** Returns a message of Redis or ioredis in words for operators. */
 export function redisTrouble(message: string): string {
   return MEANINGS.find(([said]) => said.test(message))?.[1] ?? message;
 }
 
-/** Redis goes on with database 0 when there is none of the number asked for: somebody else's, perhaps. */
+/** Redis uses database 0 when the database in REDIS_URL does not exist. That one may belong to somebody else. */
 const isWrongDatabase = (error: Error) => /DB index is out of range/i.test(error.message);
 
-/** `sensing` refuses commands while Redis is away, so that callers know; `delivering` waits for it, as BullMQ needs. */
+/** While Redis is away, commands fail with `sensing`, and wait with `delivering`, as BullMQ needs it. */
 export type RedisUse = 'sensing' | 'delivering';
 
-/** What all kinds of connections share; `cluster` has these for each of its nodes. */
+/** Options of all kinds of connections. In a cluster they are for each node. */
 type CommonOptions = Pick<
   RedisOptions,
   'maxRetriesPerRequest' | 'retryStrategy' | 'connectTimeout' | 'commandTimeout' | 'enableOfflineQueue' | 'lazyConnect'
 >;
 
-/** Makes the client for any place. Nothing else in this project does. */
+/** Makes the client for any place. All clients are made here. */
 function clientFor(place: RedisPlace, options: CommonOptions, onReplica: () => void = () => {}): RedisClient {
   const login = {
     ...(place.username === null ? {} : { username: place.username }),
@@ -76,7 +76,7 @@ function clientFor(place: RedisPlace, options: CommonOptions, onReplica: () => v
         name,
         db,
         sentinelRetryStrategy: options.retryStrategy ?? (() => null),
-        // A primary that hangs keeps its connections: the sentinels say when another has taken its place.
+        // A primary that hangs keeps its connections. The sentinels say when another has replaced it.
         failoverDetector: true,
         ...(sentinelUsername === null ? {} : { sentinelUsername }),
         ...(sentinelPassword === null ? {} : { sentinelPassword }),
@@ -91,7 +91,7 @@ function clientFor(place: RedisPlace, options: CommonOptions, onReplica: () => v
         ...(lazyConnect === undefined ? {} : { lazyConnect }),
         slotsRefreshTimeout: SLOTS_WITHIN_MS,
         redisOptions: { ...nodes, ...login, ...(place.tls ? { tls: {} } : {}) },
-        // With TLS a node is known by its name, which an address would not fit.
+        // With TLS a node must be reached by the name in its certificate.
         ...(place.tls
           ? { dnsLookup: (name: string, found: (error: null, address: string) => void) => found(null, name) }
           : {}),

@@ -19,7 +19,7 @@ const LOOK_AT_GATEWAY_EVERY_MS = 30_000;
 
 export interface SensingParts {
   readonly interfaces: readonly string[];
-  /** Null: frames come from the interfaces. */
+  /** Null for frames from the interfaces. */
   readonly source: WatchedSource | null;
   readonly store: Store;
   readonly directory: Directory;
@@ -33,7 +33,7 @@ export interface Sensing {
   readonly pipeline: Pipeline;
   readonly source: WatchedSource;
   readonly guard: FloodGuard;
-  /** What decides about a device; delivery asks the same rules once more. */
+  /** The rules of decisions. Delivery decides again by the same rules. */
   readonly rules: DecisionRules & { readonly businessId: number };
   readonly equipment: Equipment;
   /** To be called once the pipeline has ended. */
@@ -77,7 +77,7 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
   };
 }
 
-/** The default gateway, with its MAC as soon as the system has resolved it. */
+/** Adds the default gateway, with its MAC as soon as the system has resolved it. */
 function addGateway(equipment: Equipment): void {
   const route = defaultRoute();
   if (route === null || route.gatewayIpv4 === 0) return;
@@ -96,7 +96,7 @@ function watchInterfaces(
     silenceAlarmMs,
     probes: probePresent,
     onChange(status, before) {
-      // An interface that came late brings an address of its own.
+      // An interface that came late has another address of its own.
       equipment.addOwn(ownMacs());
       addGateway(equipment);
       sensorLog.onInterface(status, before);

@@ -1,4 +1,5 @@
-// What the monitor says: one line a decision, one a delivery, one a change of an interface; troubles at most once a minute.
+// The log of a sensor: a line for each decision, each delivery and each change of an interface. The same trouble is logged once a
+// minute.
 import type { MacAddress } from '../addresses/mac-address.js';
 import { vendorOf } from '../addresses/vendor.js';
 import type { InterfaceState } from '../capture/interface-watch.js';
@@ -18,7 +19,7 @@ import { redisTrouble } from './redis-connection.js';
 
 const TROUBLE_EVERY_MS = 60_000;
 const LOOK_AT_FLOOD_EVERY_MS = 1_000;
-/** If more labels have changed at once, as at the start, their number must do. */
+/** If more labels have changed at once, as at the start, only their number is logged. */
 const MAX_LABEL_LINES = 20;
 
 export class SensorLog implements PipelineListener {
@@ -67,7 +68,7 @@ export class SensorLog implements PipelineListener {
     );
   }
 
-  /** Labels of this location came into force, or were removed: by this monitor's page or API, another's, or the command. */
+  /** Labels of this location came into force, or were removed: by the page or API of any sensor, or by the command. */
   onLabels(changed: ReadonlySet<MacAddress>, labels: LabelView): void {
     if (changed.size > MAX_LABEL_LINES) {
       this.labels.info({ devices: changed.size }, 'labels have changed');
@@ -80,7 +81,7 @@ export class SensorLog implements PipelineListener {
     }
   }
 
-  /** Somebody labelled a device through this monitor's page or API; `kind` is null when the label was removed. */
+  /** A device was labelled through this sensor's page or API. `kind` is null when the label was removed. */
   onLabelAsked(mac: MacAddress, kind: LabelKind | null, from: string): void {
     const about = { mac: this.mac(mac), from };
     if (kind === null) this.labels.info(about, 'label removed through the API');
@@ -110,7 +111,7 @@ export class SensorLog implements PipelineListener {
     );
   }
 
-  /** Called for every frame of a flood: says so once a minute, and once when it is over. */
+  /** Called for every frame of a flood. It is logged once a minute, and when it is over. */
   onHeldBack(guard: FloodGuard): void {
     if (this.isNews('flood')) {
       this.visits.warn(
@@ -233,11 +234,11 @@ export class SensorLog implements PipelineListener {
   }
 }
 
-/** Names of people stay out of the log; their number in Nexudus tells staff enough. */
+/** Without names of people, which are not logged. Staff can use the id of the coworker in Nexudus. */
 function reasonForLog(decision: Decision | null): { readonly reason?: string; readonly coworker?: number } {
   if (decision === null) return {};
   const { label, owner, reason } = decision;
-  // It may hold a name.
+  // The reason may contain a name.
   if (label !== undefined) return { reason: `labelled as ${label}` };
   switch (owner?.kind) {
     case undefined:

@@ -1,5 +1,5 @@
-// A whole sensor: store, sensing, delivery, status page. Commands, tests and benchmarks start this very composition. It reads no
-// environment and ends no process: settings and edges come in as arguments.
+// A whole sensor: store, sensing, delivery, status page. The command, the tests and the benchmark start this same composition. It reads
+// no environment and ends no process: settings and edges are arguments.
 import type { WatchedSource } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
@@ -18,7 +18,7 @@ import { openParts, type SensorParts } from './parts.js';
 import { type Sensing, startSensing } from './sense.js';
 import { sensorFacts, serveSensorStatus } from './serve-status.js';
 
-/** Supervisors kill a process 10 s after SIGTERM. The pipeline settles for up to 4 s, so closing must take less than what is left. */
+/** Supervisors kill a process 10 s after SIGTERM. The pipeline settles for up to 4 s, so closing must take less than the other 6 s. */
 const CLOSES_WITHIN_MS = 4_500;
 
 export interface SensorEdges {
@@ -26,15 +26,15 @@ export interface SensorEdges {
   readonly log: Logger;
   /** The interfaces to listen on. */
   readonly interfaces: readonly string[];
-  /** In place of the interfaces: for tests. */
+  /** For tests, in place of the interfaces. */
   readonly source?: WatchedSource;
-  /** In place of one request a second for reading the directory: for tests. */
+  /** For tests: the pace of reading the directory, in place of a request a second. */
   readonly pace?: Pace;
-  /** In place of two minutes for a clock that nobody has confirmed: for tests. */
+  /** For tests: when a clock that nobody has confirmed is trusted, in place of two minutes. */
   readonly trustClockAfterMs?: number;
-  /** Stops the pipeline, also while the sensor still starts. */
+  /** Stops the pipeline, also while the sensor is starting. */
   readonly stop?: AbortSignal;
-  /** Who wants to hear what happens, beside log, metrics and status page. */
+  /** Listeners besides log, metrics and status page. */
   readonly listeners?: readonly PipelineListener[];
 }
 
@@ -52,13 +52,13 @@ export interface Sensor {
 }
 
 /**
- * Starts a sensor. Resolves when it is listening and its status can be asked for.
+ * Starts a sensor. Resolves when it is listening and its status is served.
  * @throws CaptureError when capturing is not permitted
  */
 export async function startSensor(config: Config, edges: SensorEdges): Promise<Sensor> {
   const { log, interfaces } = edges;
   const closing = new Closing();
-  // Labels are there before the pipeline runs; later ones change its decisions.
+  // Labels are read before the pipeline runs. Later ones change its decisions.
   let sensing: Sensing | null = null;
   const parts = await openParts(config, {
     log,
@@ -80,7 +80,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     await within(CLOSES_WITHIN_MS, closing.run(log));
   };
   try {
-    // A refusal to capture shows at once, and nothing else needs to be started then.
+    // If capturing is refused, this throws at once, and nothing else is started.
     await Promise.race([pipeline.finished, new Promise(setImmediate)]);
     closing.add(watchClock(log));
     const serve = deliverAndShow(config, edges, parts, sensing, closing);

@@ -27,74 +27,76 @@ const MAX_BETWEEN_CLEANINGS_MS = 3_600_000;
 const LABELS_WITHIN_MS = 2_000;
 
 export interface Store {
-  /** For what else is kept; null when everything lives in memory. */
+  /** For other data in Redis; null when everything is in memory. */
   readonly redis: RedisClient | null;
-  /** Whether Redis is connected; null when everything lives in memory. */
+  /** Whether Redis is connected; null when everything is in memory. */
   readonly isReady: (() => boolean) | null;
   readonly register: VisitRegister;
   readonly outbox: Outbox;
   readonly claimPost: ClaimPost;
-  /** Calls back for each device that `wifi-monitor forget` names. */
+  /** Calls `forget` for each device that `wifi-monitor forget` names. */
   onForget(forget: (mac: MacAddress) => void): void;
-  /** Calls back with all labels of this location at first and whenever one changes. */
+  /** Calls `onLabels` with all labels of this location at first, and whenever one changes. */
   openLabels(onLabels: OnLabels): Promise<LabelStore>;
   startDelivery(deliver: Deliver, onOutcome: (report: Report, outcome: Outcome) => void): Deliverer;
 }
 
-/** Opens the store that the settings ask for. A dry run never touches what a real one keeps, but for the labels. */
+/** Opens the store for the settings. A dry run uses nothing that a real run keeps, except the labels. */
 export async function openStore(config: Config, businessId: number, log: Logger, closing: Closing): Promise<Store> {
-  const spacingMs = 60_000 / config.postsPerMinute;
-  if (config.redisUrl === null || config.dryRun) {
-    if (!config.dryRun)
-      log.warn('REDIS_URL is not set: visits and failed check-ins are forgotten when the monitor ends');
-    const outbox = new MemoryOutbox({ spacingMs });
-    return {
-      redis: null,
-      isReady: null,
-      register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
-      outbox,
-      claimPost: claimInMemory(config.postsPerDay),
-      onForget: () => {},
-      async openLabels(onLabels) {
-        if (config.redisUrl === null) return new MemoryLabelStore(onLabels);
-        // Labels are an operator's, who gives them above all on the first day, which is a dry run.
-        const redis = connectRedis(config.redisUrl, 'sensing', log.child({ stage: 'redis' }));
-        closing.add(() => redis.disconnect());
-        await ready(redis);
-        return await followLabels(redis, businessId, onLabels, closing);
-      },
-      startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
-    };
-  }
+  const { redisUrl, dryRun } = config;
   const redisLog = log.child({ stage: 'redis' });
-  const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
-  const deliveryRedis = connectRedis(config.redisUrl, 'delivering', redisLog);
+  if (redisUrl !== null && !dryRun) return await openRedisStore(config, redisUrl, businessId, redisLog, closing);
+  if (!dryRun) log.warn('REDIS_URL is not set: visits and failed check-ins are forgotten when the monitor ends');
+  return openMemoryStore(config, businessId, redisLog, closing);
+}
+
+function openMemoryStore(config: Config, businessId: number, redisLog: Logger, closing: Closing): Store {
+  const outbox = new MemoryOutbox({ spacingMs: spacingOf(config) });
+  return {
+    redis: null,
+    isReady: null,
+    register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
+    outbox,
+    claimPost: claimInMemory(config.postsPerDay),
+    onForget: () => {},
+    async openLabels(onLabels) {
+      if (config.redisUrl === null) return new MemoryLabelStore(onLabels);
+      // Operators label devices above all on the first day, which is a dry run.
+      const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
+      closing.add(() => redis.disconnect());
+      await ready(redis);
+      return await followLabels(redis, businessId, onLabels, closing);
+    },
+    startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
+  };
+}
+
+async function openRedisStore(
+  config: Config,
+  redisUrl: string,
+  businessId: number,
+  redisLog: Logger,
+  closing: Closing,
+): Promise<Store> {
+  const { visitGapMs: gapMs, retentionMs } = config;
+  const redis = connectRedis(redisUrl, 'sensing', redisLog);
+  const deliveryRedis = connectRedis(redisUrl, 'delivering', redisLog);
   closing.add(() => {
     redis.disconnect();
     deliveryRedis.disconnect();
   });
   await ready(redis);
-  const register = new RedisVisitRegister(redis, {
-    businessId,
-    gapMs: config.visitGapMs,
-    retentionMs: config.retentionMs,
-  });
-  const outbox = new RedisOutbox(deliveryRedis, { retentionMs: config.retentionMs });
+  const outbox = new RedisOutbox(deliveryRedis, { retentionMs });
   closing.add(() => within(1_000, outbox.close()));
-  // What is older than the retention outlives it by a twenty-fourth at most.
-  const clean = setInterval(
-    () => void outbox.clean(config.retentionMs).catch(() => {}),
-    Math.min(MAX_BETWEEN_CLEANINGS_MS, config.retentionMs / 24),
-  );
-  closing.add(() => clearInterval(clean));
+  cleanNowAndThen(outbox, retentionMs, closing);
   return {
     redis,
     isReady: () => redis.status === 'ready',
-    register,
+    register: new RedisVisitRegister(redis, { businessId, gapMs, retentionMs }),
     outbox,
     claimPost: claimInRedis(redis, config.postsPerDay),
     onForget(forget) {
-      // A connection that subscribes can do nothing else. The one that it doubles says when Redis is away.
+      // A connection that subscribes can do nothing else. Errors are logged by the connection that it is a copy of.
       const subscriber = duplicateOf(deliveryRedis);
       subscriber.on('error', () => {});
       closing.add(() => subscriber.disconnect());
@@ -103,13 +105,25 @@ export async function openStore(config: Config, businessId: number, log: Logger,
     openLabels: (onLabels) => followLabels(redis, businessId, onLabels, closing),
     startDelivery: (deliver, onOutcome) =>
       startRedisDelivery(deliveryRedis, outbox, deliver, {
-        spacingMs,
+        spacingMs: spacingOf(config),
         onOutcome,
-        // BullMQ names the entry in its messages, and with it the device.
+        // BullMQ's messages contain the id of the entry, and so the MAC of the device.
         onError: (error) =>
           redisLog.debug({ cause: textForLog(error.message, config.logMacs) }, 'delivery met an error of Redis'),
       }),
   };
+}
+
+/** Least time between two posts, ms. */
+function spacingOf({ postsPerMinute }: Config): number {
+  return 60_000 / postsPerMinute;
+}
+
+/** Removes entries that are older than the retention, at the latest after a twenty-fourth of it. */
+function cleanNowAndThen(outbox: RedisOutbox, retentionMs: number, closing: Closing): void {
+  const clean = () => void outbox.clean(retentionMs).catch(() => {});
+  const timer = setInterval(clean, Math.min(MAX_BETWEEN_CLEANINGS_MS, retentionMs / 24));
+  closing.add(() => clearInterval(timer));
 }
 
 async function followLabels(
@@ -120,12 +134,12 @@ async function followLabels(
 ): Promise<LabelStore> {
   const labels = new FollowedLabels(new RedisLabelStore(redis, businessId), onLabels);
   closing.add(() => labels.close());
-  // A Redis that hangs must not hold the start up: until they are read, delivery asks for the label of each report.
+  // A Redis that hangs must not delay the start. Delivery reads the label of each report anyway.
   await within(LABELS_WITHIN_MS, labels.start());
   return labels;
 }
 
-/** Waits a little for Redis; when it is away the monitor starts all the same. */
+/** Waits a little for Redis. If it is away, the sensor starts without it. */
 async function ready(redis: RedisClient): Promise<void> {
   if (redis.status === 'ready') return;
   let stop = () => {};

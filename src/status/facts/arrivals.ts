@@ -1,5 +1,4 @@
-// How many devices arrived in each hour of today, as the clock on the wall of the location counts hours.
-
+// How many devices arrived in each hour of today, in the location's local time.
 import type { Decision, DecisionKind } from '../../devices/decision.js';
 import { wallTime } from '../../nexudus/wall-time.js';
 import type { PipelineListener } from '../../pipeline/listeners.js';
@@ -8,9 +7,9 @@ import type { VisitRecord } from '../../pipeline/record.js';
 export interface ArrivalsJson {
   /** The day, `2025-01-15`. */
   readonly date: string;
-  /** The hour it is now, 0 to 23. */
+  /** The current hour, 0 to 23. */
   readonly hour: number;
-  /** One for each hour, from 0 to 23. Equipment (`ignored`) is not counted. */
+  /** For each hour from 0 to 23. Equipment (`ignored`) is not counted. */
   readonly hours: readonly Readonly<HourOfArrivals>[];
 }
 
@@ -23,7 +22,7 @@ export class Arrivals implements PipelineListener {
   private date = '';
   private hours: HourOfArrivals[] = [];
 
-  /** `timeZone` null: that of this machine. Throws RangeError when it is not an IANA name. */
+  /** `timeZone` null is the zone of this machine. Throws RangeError when it is not an IANA name. */
   constructor(private readonly timeZone: string | null) {
     this.turn(Date.now());
   }
@@ -54,7 +53,7 @@ export class Arrivals implements PipelineListener {
     if (count !== undefined) count[kind] = Math.max(0, count[kind] + more);
   }
 
-  /** Begins a new day when it is one. */
+  /** Begins a new day if the day has changed. */
   private turn(nowMs: number): { date: string; hour: number } {
     const now = this.wallTime(nowMs);
     if (now.date !== this.date) {

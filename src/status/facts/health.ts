@@ -1,6 +1,6 @@
-// How the sensor is doing, in one word and in sentences. Pure: facts in, verdict out.
+// The health of the sensor, in a word and in sentences, from facts.
 //
-// degraded (and HTTP 503, so that any uptime monitor tells a person) means that somebody should look:
+// degraded (and HTTP 503, so that an uptime monitor informs an operator) means that somebody should look:
 //   - an interface does not capture (missing, down, no link, failed), or was silent for longer than SILENCE_ALARM
 //   - frames of an interface can be captured, but keep-alives cannot
 //   - Redis does not answer, or visits wait because they cannot be kept
@@ -10,9 +10,9 @@
 //   - new devices are held back: a suspected flood, or a full outbox
 //   - a second DHCP server answers, or a second device claims the gateway's address
 //
-// working is what a supervisor may act on (`wifi-monitor health`, a container's health check): false only when a new
-// process can mend it, that is when every capture fails for a reason of its own. A restart brings back neither Nexudus nor
-// Redis nor a cable, nothing is lost by waiting for them, and the frames of the seconds that it takes are.
+// working is for supervisors (`wifi-monitor health`, a container's health check). It is false only when a restart can help, which is
+// when every capture has failed. A restart brings back neither Nexudus nor Redis nor a cable. Waiting for them loses nothing, but a
+// restart loses the frames of some seconds.
 import type { InterfaceState } from '../../capture/interface-watch.js';
 import type { OutboxCounts } from '../../outbox/outbox.js';
 import { countWords } from '../../presenters/count-words.js';
@@ -31,11 +31,11 @@ export interface HealthFacts {
   readonly directory: {
     readonly loaded: boolean;
     readonly devices: number;
-    /** Since it was last like Nexudus, ms; null when never, or when only the local list is used. */
+    /** Since it was last read from Nexudus, ms; null when never, or when only the local list is used. */
     readonly ageMs: number | null;
     readonly refreshMs: number;
   };
-  /** Null when it cannot be asked. */
+  /** Null when the outbox does not answer. */
   readonly outbox: (OutboxCounts & { readonly oldestAgeMs: number | null }) | null;
   readonly visits: {
     readonly open: number;
@@ -46,17 +46,17 @@ export interface HealthFacts {
   /** A second DHCP server, a second claimant of the gateway's address, in words without MACs. */
   readonly equipmentConflicts: readonly string[];
   readonly flood: { readonly isHoldingBack: boolean; readonly isOutboxFull: boolean; readonly refused: number };
-  /** Steady time now, to which the interfaces' times belong. */
+  /** Steady time now. The times of interfaces are steady time too. */
   readonly steadyMs: number;
 }
 
 export interface NexudusFacts {
   readonly lastSuccessAgeMs: number | null;
-  /** Why reading or posting fails now, in words; empty while both work. */
+  /** Why reading or posting fails, in words; empty while both work. */
   readonly failures: readonly string[];
 }
 
-/** What `/healthz` answers. Holds no MAC, no host name, no secret. */
+/** What `/healthz` returns. It contains no MAC, no host name, no secret. */
 export interface Health {
   readonly status: 'ok' | 'degraded';
   readonly reasons: readonly string[];
@@ -98,16 +98,16 @@ export function healthOf(facts: HealthFacts): Health {
     working: !facts.interfaces.every(({ state }) => state === 'failed'),
     version: facts.version,
     uptimeSeconds: seconds(facts.upMs),
-    capture: facts.interfaces.map((one) => ({
-      interface: one.name,
-      state: one.state,
-      silent: one.isSilent,
-      frames: one.frames,
-      lastFrameAgeSeconds: one.lastFrameMs === null ? null : seconds(facts.steadyMs - one.lastFrameMs),
-      droppedByKernel: one.droppedByKernel,
-      droppedByInterface: one.droppedByInterface,
-      brokenOff: one.brokenOff,
-      reopened: Math.max(0, one.reopened),
+    capture: facts.interfaces.map((watched) => ({
+      interface: watched.name,
+      state: watched.state,
+      silent: watched.isSilent,
+      frames: watched.frames,
+      lastFrameAgeSeconds: watched.lastFrameMs === null ? null : seconds(facts.steadyMs - watched.lastFrameMs),
+      droppedByKernel: watched.droppedByKernel,
+      droppedByInterface: watched.droppedByInterface,
+      brokenOff: watched.brokenOff,
+      reopened: Math.max(0, watched.reopened),
     })),
     redis: redis === null ? null : { reachable: redis.isReachable },
     nexudus:

@@ -1,4 +1,4 @@
-// What Prometheus is told. Holds no MAC and no host name: labels are few and fixed.
+// The metrics for Prometheus. They contain no MAC and no host name: labels are few and fixed.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Outcome } from '../../outbox/outbox.js';
 import type { Report } from '../../outbox/report.js';
@@ -23,7 +23,7 @@ export class Metrics implements PipelineListener {
     REPORT_SECONDS,
   );
 
-  // Counted elsewhere, and taken over when Prometheus asks.
+  // These are counted elsewhere, and copied when Prometheus asks.
   private readonly frames = this.counter('frames', 'Frames that passed the filter', 'interface');
   private readonly drops = this.counter('frames_dropped', 'Frames lost, by who lost them', 'interface', 'by');
   private readonly breaks = this.counter('capture_breaks', 'Turns broken off in a flood', 'interface');
@@ -52,7 +52,7 @@ export class Metrics implements PipelineListener {
   /** `postsPerDay`: the limit of the account, NEXUDUS_POSTS_PER_DAY. */
   constructor(postsPerDay: number) {
     this.postsPerDay.set(postsPerDay);
-    // A gauge without a value would read as 0, and the time is not told yet.
+    // Without this the gauge would be 0 until Nexudus has sent the time.
     this.clockSkew.remove();
     // Memory, CPU, file descriptors, garbage collection, and nodejs_eventloop_lag_*.
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 20 });
@@ -68,18 +68,18 @@ export class Metrics implements PipelineListener {
 
   onOutcome({ id }: Report, { kind }: Outcome): void {
     this.deliveries.inc({ outcome: kind });
-    // The id ends in the start of the visit, ms since the epoch.
+    // The id ends with the start of the visit, ms since the epoch.
     if (kind === 'posted') this.reportSeconds.observe((Date.now() - Number(id.split('-').at(-1))) / 1_000);
   }
 
-  /** Nexudus answered with `status`, or not at all (null), after `ms`; `skewMs` is how far our clock is ahead, null when it told no time. */
+  /** Nexudus answered with `status` (null for no answer) after `ms`. `skewMs` is how far our clock is ahead; null without a time. */
   onAnswer(status: number | null, ms: number, skewMs: number | null): void {
     this.answers.inc({ status: status ?? 'none' });
     this.answerSeconds.observe(ms / 1_000);
     if (skewMs !== null) this.clockSkew.set(skewMs / 1_000);
   }
 
-  /** The text that Prometheus reads. */
+  /** Returns the text for Prometheus. */
   async text(facts: HealthFacts, counts: Readonly<FrameCounts>): Promise<string> {
     this.takeOver(facts, counts);
     return await this.registry.metrics();
@@ -90,16 +90,16 @@ export class Metrics implements PipelineListener {
   }
 
   private takeOver(facts: HealthFacts, counts: Readonly<FrameCounts>): void {
-    for (const one of facts.interfaces) {
-      const labels = { interface: one.name };
-      become(this.frames, one.frames, labels);
-      become(this.drops, one.droppedByKernel, { ...labels, by: 'kernel' });
-      become(this.drops, one.droppedByInterface, { ...labels, by: 'interface' });
-      become(this.breaks, one.brokenOff, labels);
-      become(this.probes, one.probes, labels);
-      become(this.reopenings, Math.max(0, one.reopened), labels);
-      this.capturing.set(labels, one.state === 'capturing' ? 1 : 0);
-      this.silent.set(labels, one.isSilent ? 1 : 0);
+    for (const state of facts.interfaces) {
+      const labels = { interface: state.name };
+      become(this.frames, state.frames, labels);
+      become(this.drops, state.droppedByKernel, { ...labels, by: 'kernel' });
+      become(this.drops, state.droppedByInterface, { ...labels, by: 'interface' });
+      become(this.breaks, state.brokenOff, labels);
+      become(this.probes, state.probes, labels);
+      become(this.reopenings, Math.max(0, state.reopened), labels);
+      this.capturing.set(labels, state.state === 'capturing' ? 1 : 0);
+      this.silent.set(labels, state.isSilent ? 1 : 0);
     }
     this.degraded.set(healthOf(facts).status === 'degraded' ? 1 : 0);
     this.holdingBack.set(facts.flood.isHoldingBack ? 1 : 0);
@@ -112,7 +112,7 @@ export class Metrics implements PipelineListener {
     this.openVisits.set(facts.visits.open);
     this.waitingVisits.set(facts.visits.waiting);
     this.devices.set(facts.directory.devices);
-    // What is not known is not told: a gauge without a value would read as 0.
+    // Gauges without a value are left out, because they would be 0.
     for (const gauge of [this.redis, this.directoryAge, this.outboxOldest]) gauge.remove();
     this.outbox.reset();
     if (facts.redis !== null) this.redis.set(facts.redis.isReachable ? 1 : 0);

@@ -1,9 +1,9 @@
-// What Nexudus last answered to reads and to posts, for health: in words that hold nothing of what was sent.
+// The latest results of reads and posts at Nexudus, for health. The words contain nothing that was sent.
 import type { NexudusFailure } from '../../nexudus/client.js';
 import type { NexudusFacts } from './health.js';
 
 const IN_WORDS: Record<NexudusFailure['kind'], string | null> = {
-  // Both are answers of an API that works: to slow down, and about one check-in, which the outbox keeps.
+  // The API works in both cases: it asks to slow down, or refuses a single check-in, which stays in the outbox.
   throttled: null,
   rejected: null,
   'login-refused': 'Nexudus refuses the login (NEXUDUS_USERNAME, NEXUDUS_PASSWORD)',
@@ -16,7 +16,7 @@ export class NexudusWatch {
   private succeededMs: number | null = null;
   private readonly failures = new Map<'GET' | 'POST', string>();
 
-  /** A call has come to its end; `failure` is null when it succeeded. */
+  /** A call has ended. `failure` is null when it succeeded. */
   onCall(method: 'GET' | 'POST', failure: NexudusFailure | null): void {
     if (failure === null) this.succeededMs = performance.now();
     const words = failure === null ? null : IN_WORDS[failure.kind];

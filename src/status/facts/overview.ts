@@ -1,4 +1,4 @@
-// What the status page and its API show of a running sensor, as JSON.
+// The state of a running sensor as JSON, for the status page and its API.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MacAddress } from '../../addresses/mac-address.js';
 import type { Label } from '../../devices/labels.js';
@@ -15,18 +15,18 @@ import { type Health, healthOf } from './health.js';
 import type { OutboxListing, ReportJson } from './report-state.js';
 import { factsAbout, type SensorFacts } from './sensor-facts.js';
 
-/** Listed at most; the counts tell of the rest. */
+/** At most so many entries are listed. The counts include all. */
 const MAX_ENTRIES = 200;
-/** Devices shown at most, some 10 MB of JSON; a flood may have opened more visits. */
+/** At most so many devices are shown, some 10 MB of JSON. In a flood there may be more visits. */
 export const MAX_DEVICES = 10_000;
-/** Made in one go; frames wait meanwhile. */
+/** So many devices are made at once. Frames wait meanwhile. */
 const BATCH = 500;
 
 export interface DeviceJson extends VisitJson {
-  /** Of the visit, as the outbox knows it; null until it is in the register. */
+  /** The id of the visit, also in the outbox; null until the visit is registered. */
   readonly id: string | null;
   readonly report: ReportJson;
-  /** What an operator said of the device; null when nobody did. */
+  /** Null when the device is not labelled. */
   readonly label: LabelJson | null;
 }
 
@@ -38,11 +38,11 @@ export interface LabelsJson {
 
 export interface OutboxJson {
   readonly counts: OutboxCounts;
-  /** When the oldest that is not refused was added. */
+  /** When the oldest entry that is not refused was added. */
   readonly oldest: string | null;
-  /** Why nothing at all can be delivered at present. */
+  /** Why nothing can be delivered now; null when delivery works. */
   readonly paused: string | null;
-  /** Refused ones first. */
+  /** Refused entries first. */
   readonly entries: readonly OutboxEntryJson[];
 }
 
@@ -69,7 +69,7 @@ export class Overview {
     });
   }
 
-  /** Whoever asks for devices gets their states from the listing that is there; this brings it up to date. Never rejects. */
+  /** Reads the listing of the outbox, from which devices get the states of their reports. Never rejects. */
   async refresh(): Promise<void> {
     await this.listing.current();
   }
@@ -87,7 +87,7 @@ export class Overview {
     };
   }
 
-  /** Null when the outbox does not answer. */
+  /** Returns null when the outbox does not answer. */
   async outbox(): Promise<OutboxJson | null> {
     const { outboxWatch, reports } = this.sensor;
     const [look, listing] = await Promise.all([outboxWatch.current(), this.listing.current()]);
@@ -100,7 +100,7 @@ export class Overview {
     };
   }
 
-  /** Sends a refused entry, or with null all of them, once more. Returns how many; null when the outbox does not answer. */
+  /** Sends a refused entry again, or all of them with null. Returns how many; null when the outbox does not answer. */
   async retry(id: string | null): Promise<number | null> {
     const answer = await answerOf(() => this.sensor.outbox.retry(id));
     this.listing.outdate();
@@ -108,13 +108,13 @@ export class Overview {
     return answer;
   }
 
-  /** Null when Redis does not answer, as with the next two. */
+  /** Returns null when Redis does not answer, as do `label` and `unlabel`. */
   async labels(): Promise<LabelsJson | null> {
     const labels = await answerOf(() => this.sensor.labelStore.all());
     return labels === null ? null : { labels: labelsJson(labels), notice: await this.labelNotice() };
   }
 
-  /** `from`: the address that asked. Returns `full` when there are too many labels. */
+  /** `from` is the address that asked. Returns `full` when there are too many labels. */
   async label(
     mac: MacAddress,
     label: Label,
@@ -139,7 +139,7 @@ export class Overview {
     return labelStore.isLasting ? null : labelNotice(await labelStore.all(), ignoreMacs);
   }
 
-  /** The open visits, at most MAX_DEVICES of them. */
+  /** Yields the open visits, at most MAX_DEVICES of them. */
   *visits(): Generator<Visit> {
     let count = 0;
     for (const visit of this.sensor.pipeline.tracker.open()) {
@@ -156,7 +156,7 @@ export class Overview {
     return this.sensor.pipeline.tracker.has(mac);
   }
 
-  /** The devices of all open visits, batch by batch, so that capturing goes on in between. */
+  /** Yields the devices of all open visits in batches, so that capturing goes on in between. */
   async *devices(): AsyncGenerator<DeviceJson[]> {
     let batch: DeviceJson[] = [];
     for (const visit of this.visits()) {
@@ -186,14 +186,14 @@ export class Overview {
   }
 
   recordOf(visit: Visit): VisitRecord {
-    // Until its first burst has gone quiet there is none.
+    // There is no record until the first burst of the visit has gone quiet.
     return (
       this.sensor.pipeline.recordOf(visit) ?? { visit, startMs: null, decision: null, settlement: null, report: null }
     );
   }
 }
 
-/** Null when there is no answer in time. Never rejects. */
+/** Returns null when there is no answer in time. Never rejects. */
 function answerOf<T>(question: () => Promise<T>): Promise<T | null> {
   return new RecentAnswer(question).current();
 }

@@ -1,4 +1,4 @@
-// What became of a visit's failed check-in, as far as this sensor knows: told by its own deliveries and by what lies in the outbox.
+// What became of a visit's report, by this sensor's own deliveries and by the outbox.
 import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
 import type { OutboxItem, Outcome } from '../../outbox/outbox.js';
 import type { Report } from '../../outbox/report.js';
@@ -6,32 +6,32 @@ import type { PipelineListener } from '../../pipeline/listeners.js';
 import type { VisitRecord } from '../../pipeline/record.js';
 import { visitId } from '../../visits/register/visit-register.js';
 
-/** Some 5 MB at most. */
+/** At most so many are remembered, some 5 MB. */
 const MAX_REMEMBERED = 20_000;
 
 export interface ReportJson {
   /**
-   * `none`: there is nothing to report. `waiting`: in the outbox. `posted`: Nexudus has it. `refused`: Nexudus will not take it, a
-   * person may retry. `not-needed`: the device was registered or
-   * labelled while the check-in waited. `handed-over`: it went to the outbox, and what became of it was not seen here (another sensor
-   * delivered it, or this one before it was started again). `dry-run`.
+   * `none`: there is nothing to report. `waiting`: it is in the outbox. `posted`: Nexudus has it. `refused`: Nexudus refused it, and
+   * an operator may retry. `not-needed`: the device was registered or labelled while the report waited. `handed-over`: it was in the
+   * outbox, and what became of it is not known here (another sensor delivered it, or this one before a restart). `dry-run`: it is not
+   * posted.
    */
   readonly state: 'none' | 'waiting' | 'posted' | 'refused' | 'not-needed' | 'handed-over' | 'dry-run';
   readonly reason: string | null;
   /** The Id of the record in Nexudus. */
   readonly recordId: number | null;
-  /** When that became known. */
+  /** When the state became known. */
   readonly at: string | null;
 }
 
-/** What lay in the outbox when it was last listed. */
+/** The outbox when it was last listed. */
 export interface OutboxListing {
   readonly items: ReadonlyMap<string, OutboxItem>;
-  /** What lay in it the time before: an entry that moves while the states are listed one by one can be missed once. */
+  /** The items of the listing before. An entry that changes its state while the states are listed can be missing from a listing. */
   readonly before: ReadonlyMap<string, OutboxItem>;
-  /** Whether nothing else is in it. */
+  /** Whether all items are listed. */
   readonly isComplete: boolean;
-  /** Steady time at which it was asked. */
+  /** Steady time when the listing began. */
   readonly askedMs: number;
 }
 
@@ -45,9 +45,9 @@ const DRY_RUN = stateOf('dry-run');
 const HANDED_OVER = stateOf('handed-over');
 
 export class ReportStates implements PipelineListener {
-  /** The latest news of each entry, the oldest first. */
+  /** The latest state of each report, the oldest first. */
   private readonly deliveries = new Map<string, Delivery>();
-  /** Why nothing can be delivered at present, in words. */
+  /** Why nothing can be delivered now, in words. */
   pauseReason: string | null = null;
 
   constructor(
@@ -58,15 +58,15 @@ export class ReportStates implements PipelineListener {
     },
   ) {}
 
-  /** Its own failed check-in went to the outbox. */
+  /** This sensor's own report was enqueued. */
   onDecision({ visit, startMs, settlement, report }: VisitRecord): void {
     if (settlement !== 'reported' || startMs === null || report === null) return;
     const id = visitId(this.options.businessId, visit.mac, startMs);
-    // Delivery can be quicker than the register.
+    // Delivery may have been quicker.
     if (!this.deliveries.has(id)) this.remember(id, stateOf('waiting'));
   }
 
-  /** A report that was withdrawn because of a label waits again without it. */
+  /** A report that was withdrawn because of a label waits again when the label is removed. */
   onDecidedAnew({ visit, startMs, decision, settlement, report }: VisitRecord): void {
     if (decision?.kind !== 'unrecognised' || settlement !== 'reported' || startMs === null) return;
     const id = visitId(this.options.businessId, visit.mac, startMs);
@@ -87,7 +87,7 @@ export class ReportStates implements PipelineListener {
     for (const id of this.deliveries.keys()) if (id.includes(`-${macDigits(mac)}-`)) this.deliveries.delete(id);
   }
 
-  /** `listing` is null when the outbox does not answer. */
+  /** Returns the state of a visit's report. `listing` is null when the outbox does not answer. */
   of({ visit, startMs, settlement, decision }: VisitRecord, listing: OutboxListing | null): ReportJson {
     if (settlement !== 'reported' || startMs === null) return NONE;
     if (this.options.isDryRun) return decision?.label === undefined ? DRY_RUN : NONE;
@@ -98,12 +98,12 @@ export class ReportStates implements PipelineListener {
     const item = listing?.items.get(id) ?? listing?.before.get(id);
     if (item !== undefined) return stateOf(item.state === 'failed' ? 'refused' : 'waiting', this.reasonOf(item));
     if (delivery === undefined) return HANDED_OVER;
-    // It is nowhere any more: another sensor, or a person, has seen to it.
+    // The report is not in the outbox any more: another sensor delivered it, or an operator dropped it.
     const isGone = listing?.isComplete === true && listing.askedMs > delivery.atMs;
     return isGone ? HANDED_OVER : delivery.json;
   }
 
-  /** The reason of an entry that lies in the outbox; BullMQ keeps none while everything pauses. */
+  /** Returns the reason of an entry in the outbox. While everything pauses BullMQ has none, but the latest outcome has. */
   reasonOf({ id, state, reason }: OutboxItem): string | null {
     const json = this.deliveries.get(id)?.json;
     return reason ?? (state !== 'failed' && json?.state === 'waiting' ? json.reason : null);

@@ -1,4 +1,4 @@
-// What the status page may ask of a running sensor, and the facts for its health.
+// The parts of a running sensor that its status needs, and the facts for its health.
 import type { MacAddress } from '../../addresses/mac-address.js';
 import type { WatchedSource } from '../../capture/interface-watch.js';
 import type { Directory } from '../../devices/directory/directory.js';
@@ -18,7 +18,7 @@ import type { ReportStates } from './report-state.js';
 export interface SensorFacts {
   readonly version: string;
   readonly businessId: number;
-  /** That of the location; null when it is not known. */
+  /** The time zone of the location; null when it is not set. */
   readonly timeZone: string | null;
   readonly isDryRun: boolean;
   readonly pipeline: Pipeline;
@@ -32,9 +32,9 @@ export interface SensorFacts {
   readonly equipment: Pick<Equipment, 'conflicts'>;
   readonly labels: LabelView;
   readonly labelStore: LabelStore;
-  /** Somebody labelled a device through the API; `kind` is null when the label was removed, `from` the address that asked. */
+  /** Called when a device was labelled through the API. `kind` is null when the label was removed. `from` is the address that asked. */
   readonly onLabelAsked: (mac: MacAddress, kind: LabelKind | null, from: string) => void;
-  /** What IGNORE_MACS says, as it is written there. */
+  /** The rules in IGNORE_MACS, as they are written there. */
   readonly ignoreMacs: readonly string[];
   readonly directoryRefreshMs: number;
   /** Null without a login, as is `nexudus`. */
@@ -44,7 +44,7 @@ export interface SensorFacts {
   readonly isRedisReady: (() => boolean) | null;
 }
 
-/** What is known now. Takes at most 2 s, when the outbox does not answer. */
+/** Returns the facts now. Takes at most 2 s, when the outbox does not answer. */
 export async function factsAbout(sensor: SensorFacts): Promise<HealthFacts> {
   const { pipeline, guard, directory } = sensor;
   const outbox = await sensor.outboxWatch.current();

@@ -1,14 +1,14 @@
-// Who may ask: whoever carries STATUS_TOKEN, or the cookie of a session that the login form began with it.
+// Who is authorised: a request with STATUS_TOKEN, or with the cookie of a session, which begins with a login.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LoginAttempts } from './login-attempts.js';
 
 const COOKIE = 'wifi-monitor-session';
 const SESSION_MS = 12 * 3_600_000;
-/** The oldest goes when there is one more. */
+/** The oldest session ends when there is another. */
 const MAX_SESSIONS = 100;
 
-/** What is known of who asks. */
+/** The sender of a request. */
 export interface Asker {
   readonly ip: string;
   readonly headers: IncomingHttpHeaders;
@@ -20,18 +20,18 @@ export type LoginResult =
   | { readonly kind: 'too-many' };
 
 export class Access {
-  /** When each session ends, steady time, by the digest of its id; the oldest first. */
+  /** The steady time when each session ends, by the digest of its id; the oldest first. */
   private readonly sessions = new Map<string, number>();
   private readonly attempts = new LoginAttempts();
 
-  /** Without a token everybody may see everything: only the address that is listened on protects. */
+  /** Without a token every request is authorised. Only the address of the server protects it. */
   constructor(private readonly token: string | null) {}
 
   get isOpen(): boolean {
     return this.token === null;
   }
 
-  /** Whether this request may see everything. */
+  /** Whether this request is authorised. */
   isAuthorised(asker: Asker): boolean {
     if (this.token === null || this.hasSession(asker)) return true;
     const given = bearerOf(asker);
@@ -39,8 +39,8 @@ export class Access {
   }
 
   /**
-   * Why a request is not authorised. To be asked once for each, because wrong tokens are counted: guessing must not be quicker by
-   * header than by form. After too many of them from one address not even the right one is taken there.
+   * Returns why a request is not authorised. To be called once for each, because wrong tokens are counted, so that guessing by header
+   * is not quicker than by form. After too many wrong tokens from an address, even the right one is refused there.
    */
   refuse(asker: Asker): 'unknown' | 'too-many' {
     if (bearerOf(asker) === null) return 'unknown';
@@ -49,7 +49,7 @@ export class Access {
     return 'unknown';
   }
 
-  /** Begins a session for whoever gives the token. */
+  /** Begins a session if the token is right. */
   login(asker: Asker, given: string): LoginResult {
     if (this.attempts.isHeldBack(asker.ip) || this.attempts.areTooMany()) return { kind: 'too-many' };
     if (this.token === null || !isSame(given, this.token)) {
@@ -89,13 +89,13 @@ function sessionKey({ headers }: Asker): string | null {
   return found === undefined ? null : digest(found.slice(prefix.length)).toString('base64');
 }
 
-/** Secure only where a proxy says that it speaks HTTPS with the browser: over plain HTTP the cookie would not come back. */
+/** The cookie is `Secure` only behind a proxy with HTTPS, because over plain HTTP browsers do not send such cookies. */
 function cookie(value: string, maxAgeSeconds: number, { headers }: Asker): string {
   const secure = headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
   return `${COOKIE}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-/** In constant time, whatever the lengths. */
+/** Compares in constant time, for any lengths. */
 function isSame(given: string, wanted: string): boolean {
   return timingSafeEqual(digest(given), digest(wanted));
 }

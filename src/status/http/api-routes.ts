@@ -1,5 +1,5 @@
-// The JSON API: what the status page shows and does, for scripts as well. README.md in src/status documents it.
-import type { FastifyReply } from 'fastify';
+// The JSON API of the status page, which scripts may use too. src/status/README.md documents it.
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { isDeviceMac, type MacAddress, parseMac } from '../../addresses/mac-address.js';
 import { LABEL_KINDS, LABEL_NAME_RULE, labelName, MAX_LABELS } from '../../devices/labels.js';
@@ -14,74 +14,83 @@ const LABEL = z.strictObject({ as: z.enum(LABEL_KINDS), name: z.string().nullish
 export function apiRoutes(overview: Overview, about: { timeZone: string | null; dryRun: boolean }): StatusRoutes {
   const feed = new LiveFeed(overview);
   return (server, access) => {
-    server.get('/api/health', () => overview.health());
-
-    server.get('/api/devices', async (_request, reply) => {
-      await overview.refresh();
-      const batches: string[] = [];
-      for await (const batch of overview.devices()) {
-        if (batch.length > 0) batches.push(JSON.stringify(batch).slice(1, -1));
-      }
-      reply.type('application/json; charset=utf-8');
-      return `{"open":${overview.openVisits},"devices":[${batches.join(',')}]}`;
-    });
-
-    server.get('/api/outbox', async (_request, reply) => (await overview.outbox()) ?? noOutbox(reply));
-
-    server.post('/api/outbox/retry', async (request, reply) => {
-      const body = RETRY.safeParse(request.body);
-      if (!body.success) {
-        return reply.code(400).send({ error: 'send {"id": "..."}, or {"id": null} for every refused entry' });
-      }
-      const { id } = body.data;
-      const retried = await overview.retry(id);
-      if (retried === null) return noOutbox(reply);
-      if (retried === 0 && id !== null) return reply.code(404).send({ error: 'no refused entry has this id' });
-      return { retried };
-    });
-
-    server.get('/api/labels', async (_request, reply) => (await overview.labels()) ?? noLabels(reply));
-
-    server.put<LabelPath>('/api/labels/:mac', async (request, reply) => {
-      const mac = deviceMac(request.params.mac);
-      if (mac === null) return noDevice(reply);
-      const body = LABEL.safeParse(request.body);
-      if (!body.success) {
-        return reply.code(400).send({ error: 'send {"as": "equipment"} or {"as": "known", "name": "..."}' });
-      }
-      const { as: kind, name: given } = body.data;
-      const name = given === null || given === undefined ? null : labelName(given);
-      if (name === null && given !== null && given !== undefined) {
-        return reply.code(400).send({ error: `name: ${LABEL_NAME_RULE}` });
-      }
-      const label = await overview.label(mac, { kind, name, sinceMs: Date.now() }, request.ip);
-      if (label === null) return noLabels(reply);
-      if (label === 'full') {
-        return reply.code(409).send({ error: `there are ${MAX_LABELS} labels already: remove some first` });
-      }
-      return label;
-    });
-
-    server.delete<LabelPath>('/api/labels/:mac', async (request, reply) => {
-      const mac = deviceMac(request.params.mac);
-      if (mac === null) return noDevice(reply);
-      const isRemoved = await overview.unlabel(mac, request.ip);
-      if (isRemoved === null) return noLabels(reply);
-      if (!isRemoved) return reply.code(404).send({ error: 'this device has no label' });
-      return { removed: true };
-    });
-
+    addDeviceRoutes(server, overview);
+    addOutboxRoutes(server, overview);
+    addLabelRoutes(server, overview);
     server.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
       const hello = { ...about, session: access.hasSession(request) };
       const stream = feed.open(hello, () => access.isAuthorised(request));
       if (stream === null) {
         return reply.code(503).send({ error: 'too many status pages are open: close one and try again' });
       }
-      // Buffering proxies would hold the events back.
+      // Some proxies hold answers back without this header.
       reply.type('text/event-stream').header('x-accel-buffering', 'no');
       return reply.send(stream);
     });
   };
+}
+
+function addDeviceRoutes(server: FastifyInstance, overview: Overview): void {
+  server.get('/api/health', () => overview.health());
+
+  server.get('/api/devices', async (_request, reply) => {
+    await overview.refresh();
+    const batches: string[] = [];
+    for await (const batch of overview.devices()) {
+      if (batch.length > 0) batches.push(JSON.stringify(batch).slice(1, -1));
+    }
+    reply.type('application/json; charset=utf-8');
+    return `{"open":${overview.openVisits},"devices":[${batches.join(',')}]}`;
+  });
+}
+
+function addOutboxRoutes(server: FastifyInstance, overview: Overview): void {
+  server.get('/api/outbox', async (_request, reply) => (await overview.outbox()) ?? noOutbox(reply));
+
+  server.post('/api/outbox/retry', async (request, reply) => {
+    const body = RETRY.safeParse(request.body);
+    if (!body.success) {
+      return reply.code(400).send({ error: 'send {"id": "..."}, or {"id": null} for every refused entry' });
+    }
+    const { id } = body.data;
+    const retried = await overview.retry(id);
+    if (retried === null) return noOutbox(reply);
+    if (retried === 0 && id !== null) return reply.code(404).send({ error: 'no refused entry has this id' });
+    return { retried };
+  });
+}
+
+function addLabelRoutes(server: FastifyInstance, overview: Overview): void {
+  server.get('/api/labels', async (_request, reply) => (await overview.labels()) ?? noLabels(reply));
+
+  server.put<LabelPath>('/api/labels/:mac', async (request, reply) => {
+    const mac = deviceMac(request.params.mac);
+    if (mac === null) return noDevice(reply);
+    const body = LABEL.safeParse(request.body);
+    if (!body.success) {
+      return reply.code(400).send({ error: 'send {"as": "equipment"} or {"as": "known", "name": "..."}' });
+    }
+    const { as: kind, name: given } = body.data;
+    const name = given === null || given === undefined ? null : labelName(given);
+    if (name === null && given !== null && given !== undefined) {
+      return reply.code(400).send({ error: `name: ${LABEL_NAME_RULE}` });
+    }
+    const label = await overview.label(mac, { kind, name, sinceMs: Date.now() }, request.ip);
+    if (label === null) return noLabels(reply);
+    if (label === 'full') {
+      return reply.code(409).send({ error: `there are ${MAX_LABELS} labels already: remove some first` });
+    }
+    return label;
+  });
+
+  server.delete<LabelPath>('/api/labels/:mac', async (request, reply) => {
+    const mac = deviceMac(request.params.mac);
+    if (mac === null) return noDevice(reply);
+    const isRemoved = await overview.unlabel(mac, request.ip);
+    if (isRemoved === null) return noLabels(reply);
+    if (!isRemoved) return reply.code(404).send({ error: 'this device has no label' });
+    return { removed: true };
+  });
 }
 
 function noOutbox(reply: FastifyReply): FastifyReply {

@@ -1,14 +1,14 @@
-// Bounds the connections of the status server. Whoever only holds connections open cannot shut others out.
+// Limits the connections of the status server, so that nobody can shut others out by holding connections open.
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /**
- * When there are more than `most`, the connection that has waited longest for a whole request is closed: it is silent, or sends
- * its request so slowly. What is being answered, event streams too, goes on.
+ * When there are more than `most` connections, the one that has waited longest for a whole request is closed. Connections whose
+ * request is being answered, such as event streams, go on.
  */
 export function limitConnections(server: FastifyInstance, most: number): void {
   const open = new Set<Socket>();
-  /** Those without a whole request, the one that has waited longest first. */
+  /** Connections without a whole request, the one that has waited longest first. */
   const waiting = new Set<Socket>();
   const forget = (socket: Socket) => {
     open.delete(socket);
@@ -19,12 +19,12 @@ export function limitConnections(server: FastifyInstance, most: number): void {
     waiting.add(socket);
     socket.once('close', () => forget(socket));
     if (open.size <= most) return;
-    // The new one is among them.
+    // The new connection is in `waiting` too.
     const [oldest = socket] = waiting;
     forget(oldest);
     oldest.destroy();
   });
-  // The body has been read by then.
+  // The body is read by then.
   server.addHook('preHandler', async ({ raw }) => {
     waiting.delete(raw.socket);
   });

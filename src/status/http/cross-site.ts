@@ -1,13 +1,13 @@
-// Whether a page of another site is behind a request. Browsers say so themselves; whatever is no browser says nothing.
+// Whether a request comes from a page of another site. Browsers say that in headers, and other clients do not send these.
 import type { FastifyRequest } from 'fastify';
 
 /**
- * True for what another site's page asks for without leaving (images, scripts, fetches, event streams), and for everything it sends.
- * Following a link from there is all right.
+ * True for everything that another site's page loads (images, scripts, fetches, event streams) or sends. Following a link from there is
+ * permitted.
  */
 export function isCrossSite({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): boolean {
   const isReading = method === 'GET' || method === 'HEAD';
-  // Only browsers can set it, and only on HTTPS and loopback do they.
+  // Only browsers set it, and only with HTTPS and on loopback.
   const site = headers['sec-fetch-site'];
   if (site !== undefined) {
     if (site === 'same-origin') return false;

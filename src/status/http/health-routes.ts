@@ -1,4 +1,4 @@
-// GET /healthz: 200 while all is well, 503 when somebody should look; who is not authorised hears only which.
+// GET /healthz: 200 while all is well, 503 when somebody should look. A request that is not authorised gets only the status.
 import type { Health } from '../facts/health.js';
 import type { StatusRoutes } from './server.js';
 

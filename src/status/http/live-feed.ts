@@ -1,5 +1,5 @@
-// Server-sent events for the status page: everything at first, then at most once a second what has changed. One look at the sensor
-// serves all pages.
+// Server-sent events for the status page: everything at first, then changes, at most once a second. All pages share one look at the
+// sensor.
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatMac } from '../../addresses/mac-address.js';
@@ -9,41 +9,41 @@ import type { DeviceJson, OutboxJson, Overview, StatusJson } from '../facts/over
 import type { ReportJson } from '../facts/report-state.js';
 
 const LOOK_EVERY_MS = 1_000;
-/** Also the heartbeat: it is sent whether or not anything changed. */
+/** The status is also the heartbeat, so it is sent even if nothing has changed. */
 const STATUS_EVERY_LOOKS = 2;
-/** When a device was last seen changes all the time, and nobody needs it to the second. */
+/** When a device was last seen changes all the time, so it is sent less often. */
 const SEEN_EVERY_LOOKS = 5;
 const MAX_PAGES = 16;
-/** A page that is this far behind is cut off; it comes back by itself and gets everything anew. */
+/** A page that is this far behind is disconnected. It connects again by itself, and gets everything anew. */
 const MAX_BEHIND_BYTES = 8_000_000;
 const ENOUGH_BEHIND_BYTES = 1_000_000;
 
-/** One message. Every part is optional; what it holds is newer than what was sent before. */
+/** A message. Every part is optional, and newer than what was sent before. */
 export interface Update {
-  /** The first message: forget what was shown. */
+  /** In the first message. The page must forget what it showed before. */
   readonly hello?: Hello;
-  /** The last message of the full state. */
+  /** In the last message of the full state. */
   readonly complete?: true;
   readonly status?: StatusJson;
-  /** Null when it does not answer. */
+  /** Null when the outbox does not answer. */
   readonly outbox?: OutboxJson | null;
-  /** New or changed ones. */
+  /** New or changed devices. */
   readonly devices?: readonly DeviceJson[];
-  /** Last seen (Unix time in ms) and number of sightings of devices of which nothing else has changed, by MAC. */
+  /** By MAC, for devices where nothing else has changed: last seen (Unix time in ms), and number of sightings. */
   readonly seen?: Readonly<Record<string, readonly [lastMs: number, sightings: number]>>;
-  /** MACs whose visit is over. */
+  /** MACs of devices whose visit is over. */
   readonly gone?: readonly string[];
 }
 
 export interface Hello {
-  /** Null: that of the browser. */
+  /** Null for the browser's time zone. */
   readonly timeZone: string | null;
   readonly dryRun: boolean;
-  /** Whether there is a session to log out of. */
+  /** Whether the page has a session, and so a logout. */
   readonly session: boolean;
 }
 
-/** What was sent of a visit, as far as it can change. */
+/** What was sent of a visit and can change. */
 interface Sent {
   newsCount: number;
   startMs: number | null;
@@ -67,7 +67,7 @@ export class LiveFeed {
 
   constructor(private readonly overview: Overview) {}
 
-  /** A stream for one more page; null when there are too many. `mayListen` is asked again and again. */
+  /** Returns a stream for a page; null when there are too many. `mayListen` is called again and again. */
   open(hello: Hello, mayListen: () => boolean): Readable | null {
     if (this.pages.size >= MAX_PAGES) return null;
     const stream = new Readable({ read() {} });
@@ -78,7 +78,7 @@ export class LiveFeed {
       this.pages.delete(page);
       if (this.pages.size === 0) this.stop();
     });
-    // A page that leaves on the way is no failure.
+    // That a page disconnects meanwhile is no failure.
     void this.sendEverything(page, hello).catch(() => stream.destroy());
     return stream;
   }
@@ -95,7 +95,7 @@ export class LiveFeed {
 
   private async sendEverything(page: Page, hello: Hello): Promise<void> {
     const { stream } = page;
-    // Tells the browser to come back soon when the connection breaks.
+    // The browser must connect again after this time when the connection breaks.
     stream.push('retry: 2000\n\n');
     await this.overview.refresh();
     send(page, { hello, status: await this.overview.status(), outbox: await this.overview.outbox() });
@@ -125,7 +125,7 @@ export class LiveFeed {
     }
   }
 
-  /** What is new since the last look; null when nothing is. */
+  /** Returns what has changed since the latest look; null when nothing has. */
   private changes(withSeen: boolean): Update | null {
     const devices: DeviceJson[] = [];
     const seen: Record<string, [number, number]> = {};
@@ -145,7 +145,7 @@ export class LiveFeed {
     for (const visit of this.sent.keys()) {
       if (open.has(visit)) continue;
       this.sent.delete(visit);
-      // Of very many devices not all are told of; one that is left out is not gone.
+      // If there are too many devices, some are left out, but are not gone.
       if (!back.has(visit.mac) && !this.overview.isHere(visit.mac)) gone.push(formatMac(visit.mac));
     }
     const hasSeen = Object.keys(seen).length > 0;
@@ -188,7 +188,7 @@ function send({ stream }: Page, update: Update): void {
   stream.push(messageOf(update));
 }
 
-/** JSON has no line breaks of its own, so a message is one line. */
+/** JSON has no line breaks, so a message is a single line. */
 function messageOf(update: Update): string {
   return `data: ${JSON.stringify(update)}\n\n`;
 }

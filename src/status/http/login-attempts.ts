@@ -1,8 +1,8 @@
-// Wrong tokens, counted a minute: by address, and over all addresses.
+// Counts wrong tokens within a minute, by address, and over all addresses.
 const PERIOD_MS = 60_000;
 const MAX_BY_ADDRESS = 10;
 const MAX_OVER_ALL = 100;
-/** Past this many addresses the one that was counted first is forgotten; the count over all stays. */
+/** With more addresses the oldest count is forgotten. The count over all addresses stays. */
 const MAX_ADDRESSES = 1_000;
 
 interface Count {

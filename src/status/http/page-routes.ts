@@ -1,4 +1,4 @@
-// The status page's files, as they lie beside this one; and the login form in front of them.
+// The files of the status page, and the login form.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { FastifyReply } from 'fastify';
 import { ownFile } from '../../own-files.js';
@@ -12,7 +12,7 @@ const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   svg: 'image/svg+xml',
 };
-/** What the login form needs; nothing in it tells of anybody. */
+/** The login form needs these. They contain nothing about anybody. */
 const OPEN_FILES = ['page.css', 'icon.svg'];
 const PROBLEM = '<!-- problem -->';
 
@@ -39,7 +39,7 @@ export const pageRoutes: StatusRoutes = (server, access) => {
     access.isAuthorised(request) ? reply.redirect('/', 303) : html(reply, loginPage.replace(PROBLEM, '')),
   );
 
-  // Only here are forms understood.
+  // Forms are accepted only by these two routes.
   server.register(async (forms) => {
     forms.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
       done(null, new URLSearchParams(String(body))),

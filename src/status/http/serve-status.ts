@@ -9,7 +9,7 @@ import { metricsRoutes } from './metrics-routes.js';
 import { pageRoutes } from './page-routes.js';
 import { type StatusServer, startStatusServer } from './server.js';
 
-/** Rejects when the address cannot be listened on. */
+/** Rejects when the server cannot listen on the address. */
 export async function serveStatus(
   sensor: SensorFacts,
   metrics: Metrics,

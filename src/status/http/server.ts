@@ -1,4 +1,4 @@
-// The status server: who may ask, and whatever is registered to answer. Routes bring themselves, see StatusRoutes.
+// The status server: it authorises requests. The routes are arguments.
 import { type AddressInfo, isIP, isIPv6 } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { Access } from './access.js';
@@ -10,7 +10,7 @@ export type StatusRoutes = (server: FastifyInstance, access: Access) => void;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Returns also those who are not authorised; the route itself minds what it tells them. */
+    /** The route also answers requests that are not authorised, and must itself take care what it returns to them. */
     open?: boolean;
   }
 }
@@ -24,9 +24,9 @@ export interface StatusServerOptions {
 }
 
 export interface StatusServer {
-  /** The address that is listened on, such as http://127.0.0.1:9467 or http://0.0.0.0:9467. */
+  /** The address of the server, such as http://127.0.0.1:9467 or http://0.0.0.0:9467. */
   readonly url: string;
-  /** The address is none in particular: the server can be reached at each that this machine has. */
+  /** Whether the server listens on all addresses of this machine. */
   readonly isOnAllAddresses: boolean;
   close(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface StatusServer {
 const REQUEST_WITHIN_MS = 10_000;
 const MAX_CONNECTIONS = 200;
 
-/** On every answer. */
+/** Headers of every answer. */
 const HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy':
@@ -45,7 +45,7 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-/** Starts to answer. Rejects when the address cannot be listened on, with the system's error. */
+/** Starts the server. Rejects with the system's error when it cannot listen on the address. */
 export async function startStatusServer({ host, port, token, routes }: StatusServerOptions): Promise<StatusServer> {
   const server = fastify({
     bodyLimit: 16 * 1024,
@@ -57,13 +57,13 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
     return503OnClosing: false,
   });
   limitConnections(server, MAX_CONNECTIONS);
-  // Other sites may send text/plain without asking the browser first.
+  // Pages of other sites may send text/plain without a preflight request.
   server.removeContentTypeParser('text/plain');
   const access = new Access(token);
 
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS);
-    // Without a token only the address protects: a web page whose name was pointed at this machine must not read along.
+    // Without a token, a web page whose host name leads to this machine (DNS rebinding) must not read anything.
     if (access.isOpen && !isOwnName(request.hostname)) {
       return reply.code(403).send({ error: 'ask by IP address or as localhost, or set STATUS_TOKEN' });
     }
@@ -74,7 +74,7 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
   });
   server.setErrorHandler((error, _request, reply) => {
     const code = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-    // Whoever asked wrongly may know why; what went wrong inside is nobody's business.
+    // A wrong request is answered with the reason. What went wrong inside is not.
     if (code >= 400 && code < 500) return reply.code(code).send({ error: (error as Error).message });
     return reply.code(500).send({ error: 'unexpected error' });
   });
@@ -82,7 +82,7 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
   for (const register of routes) register(server, access);
 
   await server.listen({ host, port });
-  // What fastify itself answers names loopback for a server that is open to the whole network.
+  // The address that fastify returns is loopback, even if the server listens on all addresses.
   const { address, port: bound } = server.server.address() as AddressInfo;
   return {
     url: `http://${isIPv6(address) ? `[${address}]` : address}:${bound}`,
@@ -91,7 +91,7 @@ export async function startStatusServer({ host, port, token, routes }: StatusSer
   };
 }
 
-/** People are sent to the login form. */
+/** A page that a person opens is redirected to the login form. */
 function refuse(request: FastifyRequest, reply: FastifyReply, why: ReturnType<Access['refuse']>): FastifyReply {
   if (why === 'too-many') {
     return reply.code(429).header('retry-after', '60').send({ error: 'too many wrong tokens: wait a minute' });

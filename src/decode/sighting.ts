@@ -71,13 +71,16 @@ export class Sighting {
    * are not repeaters: they send from an IP address of their own.
    */
   repeater: MacAddress = 0;
+  /** A DHCP server's ACK to the device, from a server that is believed; who knows the servers sets it. */
+  leased = false;
 
   /**
    * Returns all facts but `parameterList` as one number. Sightings with the same facts have the same number. It is never 0.
    */
   facts(): number {
     // Small facts have bits of their own.
-    let hash = mix(0, (VIA_NUMBERS[this.via] * 2 + (this.forwarded ? 1 : 0)) * 4_096 + this.vlan);
+    const bits = (this.forwarded ? 1 : 0) + (this.leased ? 2 : 0);
+    let hash = mix(0, (VIA_NUMBERS[this.via] * 4 + bits) * 4_096 + this.vlan);
     hash = mix(hash, this.ipv4);
     // Most sightings have none of these.
     if (this.ipv6.length > 0) hash = mix(hash, this.ipv6.hash());
@@ -99,6 +102,7 @@ export class Sighting {
     this.parameterList.clear();
     this.forwarded = false;
     this.repeater = 0;
+    this.leased = false;
   }
 }
 

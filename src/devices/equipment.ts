@@ -169,6 +169,12 @@ export class Equipment {
     );
   }
 
+  /** Whether this is the DHCP server that the clients of its network get their addresses from, or the relay that they get them by. */
+  isDhcpServer(mac: MacAddress): boolean {
+    for (const server of this.dhcp.of(mac, this.nowMs)) if (this.dhcp.isFirst(server, this.nowMs)) return true;
+    return false;
+  }
+
   /** Returns a sentence for each contradiction on this network at `steadyMs`, for health. */
   conflicts(steadyMs = performance.now()): string[] {
     const { ignore = NO_IGNORE_RULES } = this.options;

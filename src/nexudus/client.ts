@@ -1,12 +1,12 @@
 // The Nexudus REST API: calls with a token. Each returns a value that fits a schema, or fails in a known way.
-import type { z } from 'zod';
+import { z } from 'zod';
 import { readAnswer } from './answer.js';
 import { NexudusError, type NexudusFailure } from './failure.js';
 import { tokenAnswer } from './schemas.js';
 import { createTokens, type Login, type TokenAnswer, type Tokens } from './token.js';
 import { type Answer, createTransport, type Timeouts, type Transport } from './transport.js';
 
-export { NexudusError, type NexudusFailure } from './failure.js';
+export { isLoginRefusal, NexudusError, type NexudusFailure } from './failure.js';
 export type { Login } from './token.js';
 export type { Timeouts } from './transport.js';
 
@@ -49,6 +49,11 @@ export interface NexudusClient {
   get<T>(path: string, schema: z.ZodType<T>, options: CallOptions): Promise<T>;
   post<T>(path: string, body: object, schema: z.ZodType<T>, options: CallOptions): Promise<T>;
   /**
+   * Resolves when Nexudus takes the login. Rejects with a NexudusError: `login-refused` (user name and password) or `unauthorised` (an
+   * access token) when Nexudus refuses it, another kind when nobody can tell now.
+   */
+  checkLogin(signal?: AbortSignal): Promise<void>;
+  /**
    * How far this machine's clock is ahead of Nexudus's by the latest answer, in ms, precise to a second or two; null before the
    * first.
    */
@@ -58,6 +63,7 @@ export interface NexudusClient {
 }
 
 const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: 30_000, bodyMs: 30_000, totalMs: 120_000 };
+const ANYTHING = z.unknown();
 
 /** Throws TypeError or RangeError, naming what is wrong, when the options cannot work. */
 export function createNexudusClient(options: NexudusClientOptions): NexudusClient {
@@ -87,6 +93,19 @@ class HttpClient implements NexudusClient {
 
   post<T>(path: string, body: object, schema: z.ZodType<T>, options: CallOptions): Promise<T> {
     return this.call('POST', path, body, schema, options);
+  }
+
+  async checkLogin(signal?: AbortSignal): Promise<void> {
+    if (this.options.auth.kind === 'password') {
+      await this.tokens.bearer(signal);
+      return;
+    }
+    try {
+      await this.get('/api/sys/users', ANYTHING, { role: 'User-List', query: { size: 1 }, signal });
+    } catch (error) {
+      // A request that Nexudus rejects came with a good token.
+      if (!(error instanceof NexudusError && error.failure.kind === 'rejected')) throw error;
+    }
   }
 
   clockSkewMs(): number | null {

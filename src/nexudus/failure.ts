@@ -52,6 +52,11 @@ function describe(failure: NexudusFailure): string {
   }
 }
 
+/** Whether a failure of `checkLogin` says that the login is wrong, and not only that nobody can tell now. */
+export function isLoginRefusal(error: unknown): boolean {
+  return error instanceof NexudusError && ['login-refused', 'unauthorised'].includes(error.failure.kind);
+}
+
 /** Returns the failure of a request that had to come before the real one. The real one was not sent. */
 export function beforeSending(failure: NexudusFailure): NexudusFailure {
   return 'mayHaveArrived' in failure ? { ...failure, mayHaveArrived: false } : failure;

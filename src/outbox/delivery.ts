@@ -4,37 +4,43 @@ import { NexudusError, type NexudusFailure } from '../nexudus/client.js';
 import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
 import type { Plan } from '../nexudus/plan.js';
 import type { Awaitable } from '../visits/register/visit-register.js';
-import type { ClaimPost } from './daily-limit.js';
-import type { Deliver, Outcome } from './outbox.js';
+import { type Claim, type DayBudget, untilNextDayMs } from './day-budget.js';
+import { AWAITS_PROOF, type Deliver, type Outcome } from './outbox.js';
+import { Refusals } from './refusals.js';
 import type { Report } from './report.js';
 
 /** How long is waited for what, ms. */
 export interface Patience {
-  /** While Nexudus cannot be reached: doubles from the first to the longest, jittered. */
+  /** While Nexudus cannot be reached, or fails: doubles from the first to the longest, jittered. */
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
-  /** While it refuses the login. */
+  /** While it refuses the login, or all reports of a location. */
   readonly loginPauseMs: number;
   /** While there is no directory to ask. */
   readonly directoryPauseMs: number;
   /** Between a post that was not answered and the search for it. */
   readonly searchAfterMs: number;
+  /** All that belongs to one post: reading a plan, logging in, posting, and posting again with another token. */
+  readonly postWithinMs: number;
 }
 
-const PATIENCE: Patience = {
+export const PATIENCE: Patience = {
   firstPauseMs: 1_000,
   longestPauseMs: 60_000,
   loginPauseMs: 60_000,
   directoryPauseMs: 5_000,
   searchAfterMs: 30_000,
+  // The outbox lends a report for 30 s: a sensor that lost Redis has given its post up before another takes the report over.
+  postWithinMs: 25_000,
 };
 /** When Nexudus asks to wait without saying how long: its limits count by the minute. */
 const THROTTLED_PAUSE_MS = 30_000;
 /** How soon is looked whether a new day has begun. */
-const DAILY_LIMIT_PAUSE_MS = 300_000;
+const USED_UP_PAUSE_MS = 300_000;
 /** If a report has waited this long, somebody may have registered the device meanwhile. Until then its decision is fresh. */
 const WAITED_LONG_MS = 30_000;
-/** After so many server errors in a row for one report, the report is the likely cause, not the API. */
+/** If so many different reports in a row failed, the API is the likely cause; after so many pauses for one report it is the report. */
+const MANY_FAILED = 2;
 const TRIES_BEFORE_PUT_BACK = 3;
 
 export type Recheck =
@@ -43,8 +49,8 @@ export type Recheck =
   | { readonly kind: 'wait'; readonly reason: string };
 
 export interface DeliveryEdges {
-  /** Makes the record and returns its id. */
-  post(checkin: FailedCheckin): Promise<number>;
+  /** Makes the record and returns its id. Rejects with the signal's reason when that is aborted. */
+  post(checkin: FailedCheckin, signal: AbortSignal): Promise<number>;
   /** The id of the record that an earlier try made; null when there is none. */
   find(checkin: FailedCheckin): Promise<number | null>;
   /**
@@ -56,107 +62,72 @@ export interface DeliveryEdges {
   /** Asks the directory and the labels again: report it still, do not, or wait because there is nothing to ask. */
   recheck(report: Report): Awaitable<Recheck>;
   /** The plan and teams of an inactive coworker: read only when a report about one is posted. */
-  readPlan(coworkerId: number): Promise<Plan>;
+  readPlan(coworkerId: number, signal: AbortSignal): Promise<Plan>;
+  /** Whether Nexudus takes this sensor's login, when it has just refused a report; never rejects. Left out: it does. */
+  isLoginGood?(): Promise<boolean>;
   /** Takes one post out of the day's number. */
-  readonly claimPost?: ClaimPost;
+  readonly claimPost?: DayBudget['claim'];
   readonly patience?: Patience;
 }
 
-/** Makes the function that delivers; it remembers how often in a row the API failed, so make one for all reports. */
+/** Makes the function that delivers; it remembers what failed in a row, so make one for all reports. */
 export function createDelivery(edges: DeliveryEdges): Deliver {
-  const patience = edges.patience ?? PATIENCE;
-  let failuresInARow = 0;
-  let blocking: { id: string; tries: number } | null = null;
+  const delivery = new Delivery(edges);
+  return (report, markSent, addedMs) => delivery.deliver(report, markSent, addedMs);
+}
 
-  function pause(reason: string): Outcome & { kind: 'pause' } {
-    const longest = Math.min(patience.longestPauseMs, patience.firstPauseMs * 2 ** Math.min(failuresInARow, 10));
-    failuresInARow++;
-    return { kind: 'pause', ms: Math.round(longest * (0.5 + Math.random() / 2)), reason };
+type MarkSent = Parameters<Deliver>[1];
+
+class Delivery {
+  private readonly patience: Patience;
+  private readonly refusals: Refusals;
+  /** Pauses since the latest success. */
+  private pauses = 0;
+  /** Reports that failed since then, although Nexudus was asked. */
+  private readonly failed = new Set<string>();
+  private blocking: { id: string; tries: number } | null = null;
+
+  constructor(private readonly edges: DeliveryEdges) {
+    this.patience = edges.patience ?? PATIENCE;
+    this.refusals = new Refusals(this.patience.loginPauseMs);
   }
 
-  function afterFailure(report: Report, failure: NexudusFailure): Outcome {
-    switch (failure.kind) {
-      case 'throttled':
-        return { kind: 'pause', ms: failure.retryAfterMs ?? THROTTLED_PAUSE_MS, reason: 'Nexudus asks to wait' };
-      case 'login-refused':
-        return { kind: 'pause', ms: patience.loginPauseMs, reason: `Nexudus refuses the login: ${failure.message}` };
-      case 'unauthorised':
-        return {
-          kind: 'pause',
-          ms: patience.loginPauseMs,
-          reason: failure.message,
-        };
-      case 'rejected':
-        // Only a 400 is Nexudus's verdict on this very check-in. Anything else (a wrong path, a proxy's answer, a 200 that
-        // says it failed) may be mended on the other side, so nothing is dropped for it.
-        if (failure.status === 400) return { kind: 'refused', reason: failure.messages.join('; ') };
-        return afterDoubtful(report, failure.messages.join('; '));
-      case 'unavailable':
-      case 'unexpected':
-        return failure.mayHaveArrived ? afterDoubtful(report, failure.message) : pause(failure.message);
-    }
-  }
-
-  /**
-   * The post may still be on its way: a search at once would find nothing, and a second post would make a second record. The first
-   * time the other reports go ahead meanwhile. If they get no answer either, the API is the cause, and all wait in their order. If
-   * only this report gets no answer, it is put back after three tries, so that the others do not wait for it.
-   */
-  function afterSilence(report: Report, reason: string): Outcome {
-    const isFirst = failuresInARow === 0;
-    const outcome = afterDoubtful(report, reason);
-    if (isFirst || outcome.kind === 'put-back') return { kind: 'put-back', reason, leastMs: patience.searchAfterMs };
-    return { ...outcome, ms: Math.max(outcome.ms, patience.searchAfterMs) };
-  }
-
-  /** A failure of the API or of this report: after a few tries the others go ahead. */
-  function afterDoubtful(report: Report, reason: string): Outcome & { kind: 'pause' | 'put-back' } {
-    blocking = { id: report.id, tries: blocking?.id === report.id ? blocking.tries + 1 : 1 };
-    return blocking.tries >= TRIES_BEFORE_PUT_BACK ? { kind: 'put-back', reason } : pause(reason);
-  }
-
-  /** The id of the record that an earlier try made; an outcome when that cannot be told now; null when there is none. */
-  async function search(report: Report): Promise<number | Outcome | null> {
+  async deliver(report: Report, markSent: MarkSent, addedMs: number): Promise<Outcome> {
+    const { edges } = this;
+    const hasWaited = Date.now() - addedMs > WAITED_LONG_MS;
+    if (hasWaited && (await edges.freshen?.()) === 'being-read') return this.waitFor('the directory is being read');
+    const recheck = await edges.recheck(report);
+    if (recheck.kind === 'wait') return this.waitFor(recheck.reason);
+    if (recheck.kind === 'not-needed' && !report.sent) return recheck;
+    const closed = this.refusals.closed(report.businessId);
+    if (closed !== null) return { kind: 'put-back', reason: closed.reason, leastMs: closed.ms, isRefused: true };
     try {
-      return await edges.find(failedCheckinBody(report));
+      if (report.sent) {
+        const found = await edges.find(failedCheckinBody(report)).catch((error) => this.afterSearch(report, error));
+        if (typeof found === 'number') return this.succeed(report, { kind: 'found', recordId: found });
+        if (found !== null) return found;
+        if (recheck.kind === 'not-needed') return recheck;
+      }
+      return await this.post(report, markSent);
     } catch (error) {
-      if (!(error instanceof NexudusError)) throw error;
-      const { failure } = error;
-      // No verdict on the check-in itself, only on the question: the others go ahead, this one is asked about again.
-      if (failure.kind === 'rejected' || failure.kind === 'unauthorised')
-        return { kind: 'put-back', reason: error.message };
-      return afterFailure(report, failure);
-    }
-  }
-
-  /** If plan and teams cannot be had, the report goes without them: that is better than none. */
-  async function bodyOf(report: Report): Promise<FailedCheckin> {
-    if (report.inactive === null) return failedCheckinBody(report);
-    try {
-      return failedCheckinBody(report, await edges.readPlan(report.inactive.coworkerId));
-    } catch (error) {
-      const isFinal = error instanceof NexudusError && ['rejected', 'unauthorised'].includes(error.failure.kind);
-      if (isFinal) return failedCheckinBody(report);
+      if (error instanceof NexudusError) return await this.afterFailure(report, error.failure);
       throw error;
     }
   }
 
-  async function post(report: Report, markSent: (sent: boolean) => Promise<void>): Promise<Outcome> {
-    const checkin = await bodyOf(report);
+  private async post(report: Report, markSent: MarkSent): Promise<Outcome> {
+    const { edges, patience } = this;
+    const signal = AbortSignal.timeout(patience.postWithinMs);
+    const checkin = await this.bodyOf(report, signal);
+    if ('kind' in checkin) return checkin;
     // The search and the reading of the plan took their time.
     if (report.sent || report.inactive !== null) {
       const recheck = await edges.recheck(report);
       if (recheck.kind === 'not-needed') return recheck;
-      if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
+      if (recheck.kind === 'wait') return this.waitFor(recheck.reason);
     }
-    const claim = edges.claimPost === undefined ? null : await edges.claimPost();
-    if (claim !== null && !claim.isGranted) {
-      return {
-        kind: 'pause',
-        ms: DAILY_LIMIT_PAUSE_MS,
-        reason: "today's number of posts is used up (NEXUDUS_POSTS_PER_DAY)",
-      };
-    }
+    const claim = (await edges.claimPost?.(report.proven)) ?? null;
+    if (claim !== null && claim.claimed !== 'granted') return afterClaim(claim.claimed);
     try {
       await markSent(true);
     } catch (error) {
@@ -164,44 +135,120 @@ export function createDelivery(edges: DeliveryEdges): Deliver {
       throw error;
     }
     try {
-      return succeed({ kind: 'posted', recordId: await edges.post(checkin) });
+      return this.succeed(report, { kind: 'posted', recordId: await edges.post(checkin, signal) });
     } catch (error) {
+      if (signal.aborted) return this.afterDoubtful(report, this.lateReason('the post'), patience.searchAfterMs);
       if (!(error instanceof NexudusError)) throw error;
       const { failure } = error;
       if (!mayHaveArrived(failure)) {
         await claim?.giveBack();
         // A report that was sent before stays marked: a search costs little.
         if (!report.sent) await markSent(false);
-      } else if (hasNoAnswer(failure)) return afterSilence(report, error.message);
-      return afterFailure(report, failure);
+      } else if (hasNoAnswer(failure)) return this.afterDoubtful(report, error.message, patience.searchAfterMs);
+      return await this.afterFailure(report, failure);
     }
   }
 
-  return async (report, markSent, addedMs) => {
-    const hasWaited = Date.now() - addedMs > WAITED_LONG_MS;
-    if (hasWaited && (await edges.freshen?.()) === 'being-read')
-      return { kind: 'pause', ms: patience.directoryPauseMs, reason: 'the directory is being read' };
-    const recheck = await edges.recheck(report);
-    if (recheck.kind === 'wait') return { kind: 'pause', ms: patience.directoryPauseMs, reason: recheck.reason };
-    if (recheck.kind === 'not-needed' && !report.sent) return recheck;
+  /** If plan and teams cannot be had, the report goes without them: that is better than none. */
+  private async bodyOf(report: Report, signal: AbortSignal): Promise<FailedCheckin | Outcome> {
+    if (report.inactive === null) return failedCheckinBody(report);
     try {
-      if (report.sent) {
-        const found = await search(report);
-        if (typeof found === 'number') return succeed({ kind: 'found', recordId: found });
-        if (found !== null) return found;
-        if (recheck.kind === 'not-needed') return recheck;
-      }
-      return await post(report, markSent);
+      return failedCheckinBody(report, await this.edges.readPlan(report.inactive.coworkerId, signal));
     } catch (error) {
-      if (error instanceof NexudusError) return afterFailure(report, error.failure);
+      if (signal.aborted) return this.afterDoubtful(report, this.lateReason('reading a plan'));
+      const isFinal = error instanceof NexudusError && ['rejected', 'unauthorised'].includes(error.failure.kind);
+      if (isFinal) return failedCheckinBody(report);
       throw error;
     }
-  };
+  }
 
-  function succeed(outcome: Outcome): Outcome {
-    failuresInARow = 0;
-    blocking = null;
+  /** What follows when the search for an earlier try failed. */
+  private async afterSearch(report: Report, error: unknown): Promise<Outcome> {
+    if (!(error instanceof NexudusError)) throw error;
+    // No verdict on the check-in itself, only on the question: the others go ahead, this one is asked about again.
+    if (error.failure.kind === 'rejected') return { kind: 'put-back', reason: error.message };
+    return await this.afterFailure(report, error.failure);
+  }
+
+  private async afterFailure(report: Report, failure: NexudusFailure): Promise<Outcome> {
+    const { patience } = this;
+    switch (failure.kind) {
+      case 'throttled':
+        return { kind: 'pause', ms: failure.retryAfterMs ?? THROTTLED_PAUSE_MS, reason: 'Nexudus asks to wait' };
+      case 'login-refused':
+        return {
+          kind: 'pause-own',
+          ms: patience.loginPauseMs,
+          reason: `Nexudus refuses the login: ${failure.message}`,
+        };
+      case 'unauthorised': {
+        // With an access token that has expired every report is refused, which says nothing about the report.
+        const isLoginGood = (await this.edges.isLoginGood?.()) ?? true;
+        if (!isLoginGood) return { kind: 'pause-own', ms: patience.loginPauseMs, reason: failure.message };
+        this.refusals.add(report, failure.message);
+        return { kind: 'put-back', reason: failure.message, isRefused: true };
+      }
+      case 'rejected':
+        // Only a 400 is Nexudus's verdict on this very check-in. Anything else (a wrong path, a proxy's answer, a 200 that
+        // says it failed) may be mended on the other side, so nothing is dropped for it.
+        if (failure.status === 400) return { kind: 'refused', reason: failure.messages.join('; ') };
+        return this.afterDoubtful(report, failure.messages.join('; '));
+      case 'unavailable':
+      case 'unexpected':
+        if (failure.mayHaveArrived) return this.afterDoubtful(report, failure.message);
+        // Perhaps only this sensor has no way to Nexudus.
+        return { kind: 'pause-own', ms: this.nextPauseMs(), reason: failure.message };
+    }
+  }
+
+  /**
+   * A failure of the API or of this report. The first time the others go ahead. If they fail as well, the API is the cause, and all
+   * wait in their order; but for one report no more than a few times. `leastMs`: if the post was not answered it may still be on its
+   * way: a search at once would find nothing, and a second post would make a second record.
+   */
+  private afterDoubtful(report: Report, reason: string, leastMs = 0): Outcome {
+    if (this.failed.size < MANY_FAILED) this.failed.add(report.id);
+    if (this.failed.size < MANY_FAILED) return { kind: 'put-back', reason, leastMs };
+    this.blocking = { id: report.id, tries: this.blocking?.id === report.id ? this.blocking.tries + 1 : 1 };
+    if (this.blocking.tries >= TRIES_BEFORE_PUT_BACK) return { kind: 'put-back', reason, leastMs };
+    return { kind: 'pause', ms: Math.max(leastMs, this.nextPauseMs()), reason };
+  }
+
+  private nextPauseMs(): number {
+    const { firstPauseMs, longestPauseMs } = this.patience;
+    const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(this.pauses, 10));
+    this.pauses++;
+    return Math.round(longest * (0.5 + Math.random() / 2));
+  }
+
+  private waitFor(reason: string): Outcome {
+    return { kind: 'pause-own', ms: this.patience.directoryPauseMs, reason };
+  }
+
+  private lateReason(what: string): string {
+    return `${what} took longer than ${Math.ceil(this.patience.postWithinMs / 1_000)} s`;
+  }
+
+  private succeed({ businessId }: Report, outcome: Outcome): Outcome {
+    this.pauses = 0;
+    this.failed.clear();
+    this.blocking = null;
+    this.refusals.clear(businessId);
     return outcome;
+  }
+}
+
+/** What follows when the day's number has no post for this report. */
+function afterClaim(claimed: Exclude<Claim['claimed'], 'granted'>): Outcome {
+  switch (claimed) {
+    case 'kept':
+      return { kind: 'await-proof', ms: untilNextDayMs(), reason: AWAITS_PROOF };
+    case 'used-up':
+      return {
+        kind: 'pause',
+        ms: USED_UP_PAUSE_MS,
+        reason: "today's number of posts is used up (NEXUDUS_POSTS_PER_DAY)",
+      };
   }
 }
 

@@ -41,6 +41,7 @@ export function reportOfFormerEntry(data: unknown): Report | null {
     likelyOwner: null,
     inactive: inactiveOwnerIn(checkin),
     sent,
+    proven: true,
   };
 }
 

@@ -1,7 +1,10 @@
 // The outbox of one process: for replays and trials. It forgets on exit, and says so where it is started.
 import {
+  AWAITS_PROOF,
   type Deliver,
   type Deliverer,
+  type DeliveryHooks,
+  type DropFilter,
   FIRST_PUT_BACK_MS,
   type Outbox,
   type OutboxCounts,
@@ -11,9 +14,12 @@ import {
   type Restored,
 } from './outbox.js';
 import type { Report } from './report.js';
+import { type Line, turnAfter } from './turns.js';
 
 interface Waiting {
   report: Report;
+  /** When it comes in its line. */
+  turn: number;
   readonly addedMs: number;
   tries: number;
   /** Steady time before which it is not tried again. */
@@ -46,13 +52,28 @@ export class MemoryOutbox implements Outbox {
   private wake: (() => void) | null = null;
   private activeId: string | null = null;
   private pausedUntilMs = 0;
+  /** The turn that each line serves, and by location and line the latest one given. */
+  private readonly served: Record<Line, number> = { proven: 0, unproven: 0 };
+  private readonly latest = new Map<string, number>();
 
   constructor(private readonly options: MemoryOutboxOptions) {}
 
   enqueue(report: Report): void {
     if (this.entries.has(report.id) || this.failed.has(report.id) || this.done.has(report.id)) return;
-    this.entries.set(report.id, { report, addedMs: Date.now(), tries: 0, notBeforeMs: 0, reason: null });
+    const turn = this.nextTurn(report);
+    this.entries.set(report.id, { report, turn, addedMs: Date.now(), tries: 0, notBeforeMs: 0, reason: null });
     this.wake?.();
+  }
+
+  prove(id: string): 'done' | 'busy' {
+    if (this.activeId === id) return 'busy';
+    const item = this.entries.get(id);
+    if (item === undefined || item.report.proven) return 'done';
+    item.report = { ...item.report, proven: true };
+    item.turn = this.nextTurn(item.report);
+    if (item.reason === AWAITS_PROOF) item.notBeforeMs = 0;
+    this.wake?.();
+    return 'done';
   }
 
   restore(id: string): Restored {
@@ -66,8 +87,8 @@ export class MemoryOutbox implements Outbox {
     return 'restored';
   }
 
-  /** Starts to deliver. `onOutcome` hears of every try. */
-  start(deliver: Deliver, onOutcome: (report: Report, outcome: Outcome) => void): Deliverer {
+  /** Starts to deliver. Nobody else delivers from here, so all that a pause of its own needs is to wait. */
+  start(deliver: Deliver, { onOutcome }: Pick<DeliveryHooks, 'onOutcome'>): Deliverer {
     let closing = false;
     const running = this.run(deliver, onOutcome, () => closing);
     return {
@@ -79,11 +100,7 @@ export class MemoryOutbox implements Outbox {
     };
   }
 
-  private async run(
-    deliver: Deliver,
-    onOutcome: (report: Report, outcome: Outcome) => void,
-    isClosing: () => boolean,
-  ): Promise<void> {
+  private async run(deliver: Deliver, onOutcome: DeliveryHooks['onOutcome'], isClosing: () => boolean): Promise<void> {
     while (!isClosing()) {
       const now = performance.now();
       const next = now < this.pausedUntilMs ? undefined : this.firstReady(now);
@@ -92,6 +109,7 @@ export class MemoryOutbox implements Outbox {
         continue;
       }
       this.activeId = next.report.id;
+      this.served[lineOf(next.report)] = next.turn;
       const outcome = await deliver(
         next.report,
         async (sent) => {
@@ -121,15 +139,20 @@ export class MemoryOutbox implements Outbox {
         this.remember(id);
         break;
       case 'pause':
+      case 'pause-own':
         item.reason = outcome.reason;
         this.pausedUntilMs = performance.now() + Math.max(outcome.ms, this.options.spacingMs);
         break;
       case 'put-back':
         item.reason = outcome.reason;
         item.notBeforeMs =
-          performance.now() +
-          Math.max(outcome.leastMs ?? 0, putBackMs(item.tries, this.options.firstPutBackMs ?? FIRST_PUT_BACK_MS));
+          performance.now() + putBackMs(outcome, item.tries, this.options.firstPutBackMs ?? FIRST_PUT_BACK_MS);
         item.tries++;
+        if (outcome.isRefused) item.turn = this.nextTurn(item.report);
+        break;
+      case 'await-proof':
+        item.reason = outcome.reason;
+        item.notBeforeMs = performance.now() + outcome.ms;
         break;
       case 'refused':
         item.reason = outcome.reason;
@@ -146,9 +169,20 @@ export class MemoryOutbox implements Outbox {
     dropOldest(this.done, MAX_REMEMBERED);
   }
 
+  private nextTurn(report: Report): number {
+    const line = lineOf(report);
+    const key = `${line} ${report.businessId}`;
+    const turn = turnAfter(this.latest.get(key) ?? 0, this.served[line]);
+    this.latest.set(key, turn);
+    return turn;
+  }
+
   private firstReady(now: number): Waiting | undefined {
-    for (const item of this.entries.values()) if (item.notBeforeMs <= now) return item;
-    return undefined;
+    let first: Waiting | undefined;
+    for (const item of this.entries.values()) {
+      if (item.notBeforeMs <= now && (first === undefined || goesBefore(item, first))) first = item;
+    }
+    return first;
   }
 
   private nextReadyMs(): number {
@@ -217,8 +251,33 @@ export class MemoryOutbox implements Outbox {
     return this.failed.delete(id) || this.entries.delete(id);
   }
 
+  async dropAll({ isUnproven = false, beforeMs = Number.POSITIVE_INFINITY }: DropFilter): Promise<{
+    dropped: number;
+    busy: number;
+  }> {
+    let dropped = 0;
+    let busy = 0;
+    for (const items of [this.failed, this.entries]) {
+      for (const [id, { addedMs, report }] of items) {
+        if (addedMs >= beforeMs || (isUnproven && report.proven)) continue;
+        if (id === this.activeId) busy++;
+        else if (items.delete(id)) dropped++;
+      }
+    }
+    return { dropped, busy };
+  }
+
   async close(): Promise<void> {
     this.entries.clear();
     this.failed.clear();
   }
+}
+
+function lineOf({ proven }: Report): Line {
+  return proven ? 'proven' : 'unproven';
+}
+
+function goesBefore(item: Waiting, other: Waiting): boolean {
+  if (item.report.proven !== other.report.proven) return item.report.proven;
+  return item.turn < other.turn;
 }

@@ -4,7 +4,7 @@ import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
 import type { LabelStore } from '../devices/label-store.js';
 import type { Label } from '../devices/labels.js';
-import type { NexudusClient } from '../nexudus/client.js';
+import { isLoginRefusal, type NexudusClient } from '../nexudus/client.js';
 import { findFailedCheckin, postFailedCheckin } from '../nexudus/failed-checkin-records.js';
 import { readPlan } from '../nexudus/plan.js';
 import { createDelivery, type DeliveryEdges, type Recheck } from './delivery.js';
@@ -12,6 +12,16 @@ import type { Deliver } from './outbox.js';
 import type { Report } from './report.js';
 
 const NO_EQUIPMENT = new Equipment();
+
+/** Whether Nexudus takes the login; true as well when that cannot be told now. */
+export async function isLoginGood(client: Pick<NexudusClient, 'checkLogin'>): Promise<boolean> {
+  try {
+    await client.checkLogin();
+    return true;
+  } catch (error) {
+    return !isLoginRefusal(error);
+  }
+}
 
 /** Make one for all reports: it remembers how often in a row the API failed. */
 export function nexudusDelivery(
@@ -64,10 +74,11 @@ export function nexudusDelivery(
   }
 
   return createDelivery({
-    post: (checkin) => postFailedCheckin(client, checkin),
+    post: (checkin, signal) => postFailedCheckin(client, checkin, signal),
     find: (checkin) => findFailedCheckin(client, checkin),
     recheck,
-    readPlan: (coworkerId) => readPlan(client, coworkerId),
+    readPlan: (coworkerId, signal) => readPlan(client, coworkerId, signal),
+    isLoginGood: () => isLoginGood(client),
     ...more,
   });
 }

@@ -4,8 +4,11 @@ import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { type MacAddress, macDigits } from '../addresses/mac-address.js';
 import type { RedisClient } from '../redis/client.js';
 import {
+  AWAITS_PROOF,
   type Deliver,
   type Deliverer,
+  type DeliveryHooks,
+  type DropFilter,
   FIRST_PUT_BACK_MS,
   type Outbox,
   type OutboxCounts,
@@ -16,23 +19,32 @@ import {
 } from './outbox.js';
 import type { Report } from './report.js';
 import { parseReport } from './stored-report.js';
+import { FIRST_UNPROVEN, type Line, lineOf, RedisTurns } from './turns.js';
 
 /** The braces keep all keys of the queue in one slot of a Redis Cluster. */
 const PREFIX = '{nwm:outbox}';
 const QUEUE = 'failed-checkins';
 const EVENTS = `${PREFIX}:${QUEUE}:events`;
-/**
- * Longer than the longest try (see the client's timeouts): a sensor that lost Redis has given up its post before another
- * takes the entry over.
- */
+/** Longer than the longest post (25 s, see PATIENCE): a sensor that lost Redis has given it up before another takes the entry over. */
 const LOCK_MS = 30_000;
-/** With the longest post (25 s, see the client's time limits) less than the lock. */
+/** With the longest post less than the lock. */
 const MAX_LOCK_ANSWER_MS = 4_000;
 const STALLED_CHECK_MS = 15_000;
 /** Retried for as long as it takes: Nexudus's answer, not a count, ends an entry. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 const STATES = ['failed', 'active', 'waiting', 'delayed'] as const;
+/** What BullMQ calls them. Entries of before have no priority: they are in `wait`, and go first. */
+const BULLMQ_STATES = {
+  failed: ['failed'],
+  active: ['active'],
+  waiting: ['wait', 'prioritized'],
+  delayed: ['delayed'],
+} as const;
+/** So many of those that are put back are asked when they were added. */
+const MAX_ASKED = 100;
+/** Entries are dropped in batches of this size. */
+const BATCH = 500;
 
 export interface RedisOutboxOptions {
   /** How long delivered and refused entries are kept, ms: a visit that could still be added again must be found. */
@@ -42,6 +54,7 @@ export interface RedisOutboxOptions {
 export class RedisOutbox implements Outbox {
   private readonly queue: Queue<Report>;
   private readonly redis: RedisClient;
+  private readonly turns: RedisTurns;
 
   /**
    * `redis` stays the caller's: `close` does not end it. It must wait for Redis while that is away (`delivering`): a queue
@@ -49,6 +62,7 @@ export class RedisOutbox implements Outbox {
    */
   constructor(redis: RedisClient, options: RedisOutboxOptions) {
     this.redis = redis;
+    this.turns = new RedisTurns(redis);
     const keep = { age: Math.ceil(options.retentionMs / 1_000) };
     this.queue = new Queue<Report>(QUEUE, {
       connection: redis,
@@ -66,7 +80,8 @@ export class RedisOutbox implements Outbox {
   }
 
   async enqueue(report: Report): Promise<void> {
-    await this.queue.add('failed-checkin', report, { jobId: report.id });
+    const priority = await this.turns.next(report.businessId, report.proven ? 'proven' : 'unproven');
+    await this.queue.add('failed-checkin', report, { jobId: report.id, priority });
   }
 
   /** Moves the finished job back in one step, so of two sensors that do so at once only one succeeds, and none loses it. */
@@ -83,18 +98,59 @@ export class RedisOutbox implements Outbox {
     return 'restored';
   }
 
-  async counts(): Promise<OutboxCounts> {
-    const { waiting = 0, paused = 0, delayed = 0, active = 0, failed = 0 } = await this.queue.getJobCounts();
-    return { waiting: waiting + paused, delayed, active, failed };
+  async prove(id: string, businessId: number): Promise<'done' | 'busy'> {
+    const job = await this.queue.getJob(id);
+    if (job === undefined || lineOf(job.priority) === 'proven') return 'done';
+    // The line alone says who is proven: the report itself may be written to by who delivers it at this moment.
+    await this.moveToEnd(job, businessId, 'proven');
+    const state = await this.queue.getJobState(id);
+    if (state === 'active') return 'busy';
+    if (state === 'delayed' && job.failedReason === AWAITS_PROOF) {
+      // Of two sensors only one succeeds, and it is enough.
+      await job.promote().catch(() => {});
+    }
+    return 'done';
   }
 
+  /** Puts an entry at the end of a line of its location, whatever state it is in. */
+  async moveToEnd(job: Job<Report>, businessId: number, line: Line): Promise<void> {
+    await job.changePriority({ priority: await this.turns.next(businessId, line) });
+  }
+
+  /** An entry of this priority is being delivered. Rejects when Redis cannot be reached. */
+  async serve(priority: number): Promise<void> {
+    if (priority > 0) await this.turns.serve(priority);
+  }
+
+  async counts(): Promise<OutboxCounts> {
+    const {
+      waiting = 0,
+      paused = 0,
+      prioritized = 0,
+      delayed = 0,
+      active = 0,
+      failed = 0,
+    } = await this.queue.getJobCounts();
+    return { waiting: waiting + paused + prioritized, delayed, active, failed };
+  }
+
+  /** In a line locations take turns, so the first of a line is about as old as the oldest. */
   async oldestMs(): Promise<number | null> {
+    const firstUnproven = await this.redis.zrangebyscore(
+      this.queue.toKey('prioritized'),
+      FIRST_UNPROVEN * 2 ** 32,
+      '+inf',
+      'LIMIT',
+      0,
+      1,
+    );
     const oldest = await Promise.all([
-      this.queue.getWaiting(0, 0),
-      this.queue.getActive(0, 0),
-      this.queue.getDelayed(0, 0),
+      this.queue.getJobs(['wait', 'prioritized', 'active'], 0, 0, true),
+      this.queue.getJobs(['delayed'], 0, MAX_ASKED - 1, true),
+      Promise.all(firstUnproven.map((id) => this.queue.getJob(id))),
     ]);
-    const added = oldest.flat().map((job) => job.timestamp);
+    // One that is removed meanwhile is listed as undefined.
+    const added = oldest.flat().flatMap((job) => (job === undefined ? [] : [job.timestamp]));
     return added.length === 0 ? null : Math.min(...added);
   }
 
@@ -102,10 +158,14 @@ export class RedisOutbox implements Outbox {
     const items: OutboxItem[] = [];
     for (const state of STATES) {
       if (items.length >= most) break;
-      const jobs = await this.queue.getJobs([state === 'waiting' ? 'wait' : state], 0, most - items.length - 1, true);
+      const jobs: (Job<Report> | undefined)[] = [];
+      for (const bullmqState of BULLMQ_STATES[state]) {
+        const left = most - items.length - jobs.length;
+        if (left > 0) jobs.push(...(await this.queue.getJobs([bullmqState], 0, left - 1, true)));
+      }
       for (const job of jobs) {
-        const report = parseReport(job.data);
-        if (report === null || job.id === undefined) continue;
+        const report = reportIn(job);
+        if (report === null || job?.id === undefined) continue;
         items.push({
           id: job.id,
           state,
@@ -137,28 +197,51 @@ export class RedisOutbox implements Outbox {
     return true;
   }
 
+  async dropAll({ isUnproven = false, beforeMs = Number.POSITIVE_INFINITY }: DropFilter): Promise<{
+    dropped: number;
+    busy: number;
+  }> {
+    let dropped = 0;
+    let busy = 0;
+    for (const state of ['failed', 'wait', 'prioritized', 'delayed', 'active'] as const) {
+      // What stays moves to the front, so that the next batch begins behind it.
+      for (let kept = 0; ; ) {
+        const jobs = await this.queue.getJobs([state], kept, kept + BATCH - 1, true);
+        if (jobs.length === 0) break;
+        for (const job of jobs as (Job<Report> | undefined)[]) {
+          const isMeant =
+            job !== undefined && job.timestamp < beforeMs && !(isUnproven && reportIn(job)?.proven !== false);
+          if (isMeant && (await isRemoved(job))) dropped++;
+          else {
+            kept++;
+            if (isMeant) busy++;
+          }
+        }
+      }
+    }
+    return { dropped, busy };
+  }
+
   /** Removes what is older than the retention. BullMQ itself does so only when another entry is finished. */
   async clean(retentionMs: number): Promise<void> {
     await this.queue.clean(retentionMs, 10_000, 'completed');
     await this.queue.clean(retentionMs, 10_000, 'failed');
     // BullMQ's own log of what happened names the entries, and thereby the devices.
     await this.redis.xtrim(EVENTS, 'MINID', Date.now() - retentionMs);
+    const { waiting, delayed, active } = await this.counts();
+    if (waiting + delayed + active === 0) await this.turns.reset();
   }
 
   /** Removes every entry of a device, delivered ones too. What is being delivered cannot be removed: it counts as busy. */
   async forget(mac: MacAddress): Promise<{ removed: number; busy: number }> {
     let removed = 0;
     let busy = 0;
-    const jobs = await this.queue.getJobs(['wait', 'delayed', 'completed', 'failed', 'active']);
+    const jobs = await this.queue.getJobs(['wait', 'prioritized', 'delayed', 'completed', 'failed', 'active']);
     for (const job of jobs) {
       // A job that is removed meanwhile is listed as undefined.
       if (job?.data.mac !== mac) continue;
-      try {
-        await job.remove();
-        removed++;
-      } catch {
-        busy++;
-      }
+      if (await isRemoved(job)) removed++;
+      else busy++;
     }
     const events = await this.redis.xrange(EVENTS, '-', '+');
     for (const [id, fields] of events)
@@ -178,11 +261,10 @@ export class RedisOutbox implements Outbox {
   }
 }
 
-export interface RedisDeliveryOptions {
+export interface RedisDeliveryOptions extends DeliveryHooks {
   /** Least time between two tries, over all sensors, ms. */
   readonly spacingMs: number;
   readonly firstPutBackMs?: number;
-  readonly onOutcome: (report: Report, outcome: Outcome) => void;
   readonly onError: (error: Error) => void;
 }
 
@@ -196,15 +278,16 @@ export function startRedisDelivery(
   const worker = new Worker<Report>(
     QUEUE,
     async (job, token = '') => {
-      const report = parseReport(job.data);
+      const report = reportIn(job);
       if (report === null) throw new UnrecoverableError('this entry was not written by wifi-monitor');
+      await outbox.serve(job.priority);
       const markSent = async (sent: boolean) => {
         await job.updateData({ ...report, sent });
         if (sent) await holdLock(job, token);
       };
       const outcome = await deliver(report, markSent, job.timestamp);
       options.onOutcome(report, outcome);
-      return await conclude(job, outcome, outbox);
+      return await conclude(job, report, outcome, outbox, ownPause);
     },
     {
       connection: redis,
@@ -217,22 +300,56 @@ export function startRedisDelivery(
       maxStalledCount: NO_LIMIT,
       settings: {
         backoffStrategy: (tries, _type, error) =>
-          Math.max(
-            error instanceof PutBack ? error.leastMs : 0,
-            putBackMs(tries - 1, options.firstPutBackMs ?? FIRST_PUT_BACK_MS),
-          ),
+          putBackMs(error instanceof PutBack ? error.how : {}, tries - 1, options.firstPutBackMs ?? FIRST_PUT_BACK_MS),
       },
     },
   );
   worker.on('error', options.onError);
-  return { close: () => worker.close() };
+  const ownPause = new OwnPause(worker, options.mayResume);
+  return {
+    async close() {
+      ownPause.end();
+      await worker.close();
+    },
+  };
 }
 
-/** Puts an entry back, for longer with each try, but not for less than `leastMs`. */
+/** Stops this sensor's worker for a while, and leaves alone those of others. */
+class OwnPause {
+  private timer: NodeJS.Timeout | undefined;
+  private isOver = false;
+
+  constructor(
+    private readonly worker: Worker,
+    private readonly mayResume: (() => Promise<boolean>) | undefined,
+  ) {}
+
+  async begin(ms: number): Promise<void> {
+    await this.worker.pause(true);
+    this.wait(ms);
+  }
+
+  end(): void {
+    this.isOver = true;
+    clearTimeout(this.timer);
+  }
+
+  private wait(ms: number): void {
+    if (this.isOver) return;
+    this.timer = setTimeout(() => void this.resume(ms), ms);
+  }
+
+  private async resume(ms: number): Promise<void> {
+    if ((await this.mayResume?.()) === false) this.wait(ms);
+    else if (!this.isOver) await this.worker.resume();
+  }
+}
+
+/** Puts an entry back, for longer with each try. */
 class PutBack extends Error {
   constructor(
     reason: string,
-    readonly leastMs: number,
+    readonly how: Parameters<typeof putBackMs>[0],
   ) {
     super(reason);
   }
@@ -251,7 +368,13 @@ async function holdLock(job: Job<Report>, token: string): Promise<void> {
   }
 }
 
-async function conclude(job: Job<Report>, outcome: Outcome, outbox: RedisOutbox): Promise<Outcome> {
+async function conclude(
+  job: Job<Report>,
+  report: Report,
+  outcome: Outcome,
+  outbox: RedisOutbox,
+  ownPause: OwnPause,
+): Promise<Outcome> {
   switch (outcome.kind) {
     case 'posted':
     case 'found':
@@ -261,10 +384,34 @@ async function conclude(job: Job<Report>, outcome: Outcome, outbox: RedisOutbox)
       await outbox.pauseAll(outcome.ms);
       await job.updateProgress({ reason: outcome.reason });
       throw Worker.RateLimitError();
+    case 'pause-own':
+      await ownPause.begin(outcome.ms);
+      await job.updateProgress({ reason: outcome.reason });
+      // It only gives the entry back: that all wait is asked for with `pauseAll`.
+      throw Worker.RateLimitError();
     case 'put-back':
-      throw new PutBack(outcome.reason, outcome.leastMs ?? 0);
+      if (outcome.isRefused) await outbox.moveToEnd(job, report.businessId, lineOf(job.priority));
+      throw new PutBack(outcome.reason, outcome);
+    case 'await-proof':
+      throw new PutBack(outcome.reason, { leastMs: outcome.ms });
     case 'refused':
       throw new UnrecoverableError(outcome.reason);
+  }
+}
+
+/** The report of an entry, in the line that it stands in by now. Null: the entry was removed, or is none of ours. */
+function reportIn(job: Job<Report> | undefined): Report | null {
+  const report = parseReport(job?.data);
+  return report === null || job === undefined ? null : { ...report, proven: lineOf(job.priority) === 'proven' };
+}
+
+/** Removes an entry. Returns false when it cannot be removed, because it is being delivered. */
+async function isRemoved(job: Job<Report>): Promise<boolean> {
+  try {
+    await job.remove();
+    return true;
+  } catch {
+    return false;
   }
 }
 

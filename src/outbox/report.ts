@@ -7,4 +7,9 @@ export interface Report extends CheckinFacts {
   readonly id: string;
   /** A post was begun and its outcome is not known: Nexudus must be searched before posting again. */
   readonly sent: boolean;
+  /**
+   * The device has shown that it is real: it completed a lease, spoke several protocols, or was active again minutes later. Anybody can
+   * make up an address that is seen once.
+   */
+  readonly proven: boolean;
 }

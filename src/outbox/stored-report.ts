@@ -21,6 +21,8 @@ const REPORT = z.object({
     .object({ coworkerId: z.number().int(), name: z.string(), status: z.enum(['inactive', 'archived']) })
     .nullable(),
   sent: z.boolean(),
+  // Entries of before do not have it.
+  proven: z.boolean().default(true),
 });
 
 /** Reads what comes back from a store that others can write to. Null: not written by this project. */

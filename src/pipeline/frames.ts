@@ -86,6 +86,7 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     if (verdict === 'sighting' || verdict === 'other') equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
+      sighting.leased = announcement.kind === 'dhcp-ack' && equipment.isDhcpServer(announcement.station);
       tracker.attribute(sighting, steadyMs);
       if (hearsSightings) listeners.emit('onSighting', sighting, eventMs);
       if (isLetIn(sighting.mac, steadyMs)) tracker.observe(sighting, eventMs, steadyMs);

@@ -30,6 +30,14 @@ export interface ReportedFacts {
   readonly inactive: InactiveOwner | null;
 }
 
+/** An address that is still active so much later is no longer one that somebody made up and showed once. */
+const AGAIN_AFTER_MS = 180_000;
+
+/** Whether a device has shown that it is real: by a lease, by several protocols, or by being active again minutes later. */
+export function hasProvenItself({ leased, via, firstMs, lastMs }: Visit): boolean {
+  return leased || via.length > 1 || lastMs - firstMs >= AGAIN_AFTER_MS;
+}
+
 /** With `hintOwners`, the report may say whose device it most likely is (HINT_OWNERS). */
 export function reportedFacts(visit: Visit, startMs: number, decision: Decision, hintOwners: boolean): ReportedFacts {
   const { hostname, ipv4s, ipv6s, via } = visit;
@@ -52,11 +60,12 @@ export function reportedFacts(visit: Visit, startMs: number, decision: Decision,
 /** `sent`: the report may be in Nexudus already. */
 export function reportOf(
   facts: ReportedFacts,
-  { mac }: Visit,
+  visit: Visit,
   settings: { readonly businessId: number; readonly timeZone: string | null },
   sent: boolean,
 ): Report {
   const { businessId, timeZone } = settings;
+  const { mac } = visit;
   const { startMs, kind, hostname, ipv4, ipv6, via, likelyOwner, inactive } = facts;
   const localStart = timeZone === null ? null : wallTime(startMs, timeZone);
   return {
@@ -73,6 +82,7 @@ export function reportOf(
     likelyOwner,
     inactive,
     sent,
+    proven: hasProvenItself(visit),
   };
 }
 

@@ -13,7 +13,7 @@ import {
 } from '../visits/register/visit-register.js';
 import type { Visit } from '../visits/visit.js';
 import type { Listeners } from './listeners.js';
-import { type ReportedFacts, reportedFacts, reportOf, type VisitRecord } from './record.js';
+import { hasProvenItself, type ReportedFacts, reportedFacts, reportOf, type VisitRecord } from './record.js';
 import { type CaseEvent, type CaseState, isExpendable, isUnsettled, NEW, step } from './visit-case.js';
 
 /** After the register or the outbox failed, a visit is tried again this much later. */
@@ -36,8 +36,8 @@ export interface CaseSettings {
   readonly hintOwners: boolean;
 }
 
-/** `restore` is missing in a dry run and a replay, where no report is ever withdrawn. */
-export type OutboxEntrance = Pick<Outbox, 'enqueue'> & Partial<Pick<Outbox, 'restore'>>;
+/** The other two are missing in a dry run and a replay, where no report is ever withdrawn, and no device has to prove itself. */
+export type OutboxEntrance = Pick<Outbox, 'enqueue'> & Partial<Pick<Outbox, 'restore' | 'prove'>>;
 
 export interface CaseEdges {
   readonly rules: DecisionRules;
@@ -59,6 +59,8 @@ class VisitCase implements VisitRecord {
   settlement: Settlement | null = null;
   /** The device's label has changed since it was decided. */
   isStale = false;
+  /** The outbox knows that the device has proved itself, as far as that matters. */
+  isProven = false;
   /** The latest decision that was emitted. */
   emitted: Decision | null = null;
   /** Null until this sensor reports the visit. */
@@ -272,6 +274,10 @@ export class VisitCases {
   /** Decides about a visit that was just registered, and settles it. */
   private settle(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
     visitCase.startMs ??= registered.startMs;
+    return after(this.decideOnce(visitCase, registered, isStale), () => this.prove(visitCase, registered));
+  }
+
+  private decideOnce(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
     const { settlement } = visitCase;
     if (settlement === null) return this.decideNow(visitCase, registered, isStale);
     if (registered.settlement !== null) return isStale ? this.decideNow(visitCase, registered, true) : undefined;
@@ -308,7 +314,8 @@ export class VisitCases {
     }
     visitCase.reported =
       settlement === 'reported' ? reportedFacts(visit, registered.startMs, decision, this.settings.hintOwners) : null;
-    return after(this.enqueue(visitCase, false), () =>
+    visitCase.isProven = settlement === 'reported' && hasProvenItself(visit);
+    return after(this.enqueue(visitCase, registered.isOlderThanKept), () =>
       after(register.settleVisit(visit.mac, registered.startMs, settlement), () => {
         visitCase.settlement = settlement;
         return after(this.restore(visitCase, registered, isStale), () => emitDecision(true));
@@ -334,6 +341,23 @@ export class VisitCases {
     return lastReportedMs === null || lastReportedMs === startMs
       ? restored
       : after(restored, () => restoreReport(lastReportedMs));
+  }
+
+  /**
+   * Tells the outbox when the device has proved itself after its report went there: by what it showed since, or by coming back for a
+   * visit that is not reported again (REPORT_AGAIN_AFTER). Whichever sensor sees that first.
+   */
+  private prove(visitCase: VisitCase, { startMs, lastReportedMs }: RegisteredVisit): Awaitable<void> {
+    const { outbox } = this.edges;
+    const { settlement, visit, isProven } = visitCase;
+    if (outbox?.prove === undefined || isProven) return;
+    const isReturn = settlement === 'spaced' && lastReportedMs !== null;
+    if (!isReturn && !(settlement === 'reported' && hasProvenItself(visit))) return;
+    const { businessId } = this.settings;
+    const id = visitId(businessId, visit.mac, isReturn ? lastReportedMs : startMs);
+    return after(outbox.prove(id, businessId), (proved) => {
+      visitCase.isProven = proved === 'done';
+    });
   }
 
   /** The report is being delivered, and may just be withdrawn because of a label that is removed by now. So this is tried again. */

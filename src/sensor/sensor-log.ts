@@ -166,7 +166,25 @@ export class SensorLog implements PipelineListener {
           this.outbox.warn({ cause: this.text(outcome.reason), waitMs: outcome.ms }, 'delivery waits; nothing is lost');
         }
         break;
+      case 'pause-own':
+        if (this.isNews(outcome.reason)) {
+          this.outbox.warn(
+            { cause: this.text(outcome.reason), waitMs: outcome.ms },
+            'this monitor does not deliver for now; nothing is lost',
+          );
+        }
+        break;
+      case 'await-proof':
+        if (this.isNews(outcome.reason)) {
+          this.outbox.warn(
+            { cause: outcome.reason },
+            'failed check-ins of devices that showed themselves once wait: the day has few posts left',
+          );
+        }
+        break;
       case 'put-back':
+        // A location whose reports are all refused could fill the log.
+        if (outcome.isRefused && !this.isNews(outcome.reason)) break;
         this.outbox.warn(
           { ...about, cause: this.text(outcome.reason) },
           'failed check-in put back, the next one goes ahead',

@@ -8,11 +8,10 @@ import {
   type OnLabels,
   RedisLabelStore,
 } from '../devices/label-store.js';
-import { type ClaimPost, claimInMemory, claimInRedis } from '../outbox/daily-limit.js';
+import { budgetInMemory, budgetInRedis, type DayBudget } from '../outbox/day-budget.js';
 import { MemoryOutbox } from '../outbox/memory-outbox.js';
-import type { Deliver, Deliverer, Outbox, Outcome } from '../outbox/outbox.js';
+import type { Deliver, Deliverer, DeliveryHooks, Outbox } from '../outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
-import type { Report } from '../outbox/report.js';
 import { duplicateOf, type RedisClient } from '../redis/client.js';
 import { MemoryVisitRegister } from '../visits/register/memory-visit-register.js';
 import { RedisVisitRegister } from '../visits/register/redis-visit-register.js';
@@ -33,12 +32,12 @@ export interface Store {
   readonly isReady: (() => boolean) | null;
   readonly register: VisitRegister;
   readonly outbox: Outbox;
-  readonly claimPost: ClaimPost;
+  readonly budget: DayBudget;
   /** Calls `forget` for each device that `wifi-monitor forget` names. */
   onForget(forget: (mac: MacAddress) => void): void;
   /** Calls `onLabels` with all labels of this location at first, and whenever one changes. */
   openLabels(onLabels: OnLabels): Promise<LabelStore>;
-  startDelivery(deliver: Deliver, onOutcome: (report: Report, outcome: Outcome) => void): Deliverer;
+  startDelivery(deliver: Deliver, hooks: DeliveryHooks): Deliverer;
 }
 
 /** Opens the store for the settings. A dry run uses nothing that a real run keeps, except the labels. */
@@ -57,7 +56,7 @@ function openMemoryStore(config: Config, businessId: number, redisLog: Logger, c
     isReady: null,
     register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
     outbox,
-    claimPost: claimInMemory(config.postsPerDay),
+    budget: budgetInMemory(config.postsPerDay),
     onForget: () => {},
     async openLabels(onLabels) {
       if (config.redisUrl === null) return new MemoryLabelStore(onLabels);
@@ -67,7 +66,7 @@ function openMemoryStore(config: Config, businessId: number, redisLog: Logger, c
       await ready(redis);
       return await followLabels(redis, businessId, onLabels, closing);
     },
-    startDelivery: (deliver, onOutcome) => outbox.start(deliver, onOutcome),
+    startDelivery: (deliver, hooks) => outbox.start(deliver, hooks),
   };
 }
 
@@ -94,7 +93,7 @@ async function openRedisStore(
     isReady: () => redis.status === 'ready',
     register: new RedisVisitRegister(redis, { businessId, gapMs, retentionMs }),
     outbox,
-    claimPost: claimInRedis(redis, config.postsPerDay),
+    budget: budgetInRedis(redis, config.postsPerDay),
     onForget(forget) {
       // A connection that subscribes can do nothing else. Errors are logged by the connection that it is a copy of.
       const subscriber = duplicateOf(deliveryRedis);
@@ -103,10 +102,10 @@ async function openRedisStore(
       onForget(subscriber, forget);
     },
     openLabels: (onLabels) => followLabels(redis, businessId, onLabels, closing),
-    startDelivery: (deliver, onOutcome) =>
+    startDelivery: (deliver, hooks) =>
       startRedisDelivery(deliveryRedis, outbox, deliver, {
+        ...hooks,
         spacingMs: spacingOf(config),
-        onOutcome,
         // BullMQ's messages contain the id of the entry, and so the MAC of the device.
         onError: (error) =>
           redisLog.debug({ cause: textForLog(error.message, config.logMacs) }, 'delivery met an error of Redis'),

@@ -396,6 +396,10 @@ export class VisitTracker {
     if (sighting.parameterList.length > 0) visit.parameterList = sharedParameterList(sighting.parameterList);
     if (sighting.clientId.length > 0) this.kinship.identify(visit, sighting.clientId);
     if (sighting.forwarded) visit.forwarded = true;
+    if (sighting.leased && !visit.leased) {
+      visit.leased = true;
+      isNews = true;
+    }
     // A device that changes its name with every frame must not be forwarded with every frame.
     if (isNews) visit.newsCount++;
     return isNews && visit.newsCount <= MAX_NEWS;

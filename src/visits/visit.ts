@@ -36,6 +36,8 @@ export class Visit {
   kin: Kin | null = null;
   /** At least one frame came from another station: a relay, a proxy, a repeater. */
   forwarded = false;
+  /** A DHCP server that is believed gave the device its address. */
+  leased = false;
 
   /** The row in the visit table, which has what changes with every frame. */
   row = 0;

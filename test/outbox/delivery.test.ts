@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { NexudusError, type NexudusFailure } from '../../src/nexudus/failure.js';
-import { claimInMemory, claimInRedis } from '../../src/outbox/daily-limit.js';
+import { budgetInMemory, budgetInRedis } from '../../src/outbox/day-budget.js';
 import { createDelivery, type DeliveryEdges } from '../../src/outbox/delivery.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
@@ -42,9 +42,11 @@ function delivery(edges: Partial<DeliveryEdges> = {}) {
     patience: PATIENCE,
     ...edges,
   });
-  const run = (changes: { sent?: boolean; addedMs?: number; inactive?: Report['inactive'] } = {}): Promise<Outcome> =>
+  const run = (
+    changes: { sent?: boolean; addedMs?: number; inactive?: Report['inactive']; number?: number } = {},
+  ): Promise<Outcome> =>
     deliver(
-      { ...reportFor(1), sent: changes.sent ?? false, inactive: changes.inactive ?? null },
+      { ...reportFor(changes.number ?? 1), sent: changes.sent ?? false, inactive: changes.inactive ?? null },
       async (sent) => {
         marks.push(sent);
       },
@@ -54,14 +56,14 @@ function delivery(edges: Partial<DeliveryEdges> = {}) {
 }
 
 test.each([
-  ['in memory', () => claimInMemory(2)],
-  ['in Redis', () => claimInRedis(redis, 2)],
+  ['in memory', () => budgetInMemory(2)],
+  ['in Redis', () => budgetInRedis(redis, 2)],
 ])("posts that certainly were not made do not use up the day's number (%s)", async (_where, make) => {
   await redis.flushall();
-  const claimPost = make();
+  const claimPost = make().claim;
   const failing = delivery({ claimPost, post: refused });
   for (let tries = 0; tries < 5; tries++)
-    expect(await failing.run()).toMatchObject({ kind: 'pause', reason: 'connection refused' });
+    expect(await failing.run()).toMatchObject({ kind: 'pause-own', reason: 'connection refused' });
   const working = delivery({ claimPost });
   expect([(await working.run()).kind, (await working.run()).kind, (await working.run()).kind]).toEqual([
     'posted',
@@ -84,16 +86,18 @@ test('plan and teams that cannot be read do not keep a report back', async () =>
     expect(posts).toEqual([failedCheckinBody({ ...reportFor(1), inactive })]);
   }
   // But an API that is away is waited for.
-  expect((await delivery({ readPlan: refused }).run({ inactive })).kind).toBe('pause');
+  expect((await delivery({ readPlan: refused }).run({ inactive })).kind).toBe('pause-own');
 });
 
-test('a post that was not answered is searched for later, while others go ahead; a second one in a row makes all wait', async () => {
+test('a post that was not answered is searched for later, while others go ahead; another one in a row makes all wait', async () => {
   const { run, marks } = delivery({
     post: fails({ kind: 'unavailable', message: 'reset', mayHaveArrived: true, isUnanswered: true }),
   });
   expect(await run()).toEqual({ kind: 'put-back', reason: 'reset', leastMs: PATIENCE.searchAfterMs });
-  expect((await run()).kind).toBe('pause');
-  expect(marks).toEqual([true, true]);
+  // The same one once more says nothing of the others.
+  expect((await run()).kind).toBe('put-back');
+  expect(await run({ number: 2 })).toMatchObject({ kind: 'pause', reason: 'reset' });
+  expect(marks).toEqual([true, true, true]);
 });
 
 test('one entry that is never answered does not hold up the others for ever', async () => {
@@ -114,10 +118,12 @@ test('one entry that is never answered does not hold up the others for ever', as
   });
   outbox.enqueue(reportFor(1));
   const outcomes: Outcome[] = [];
-  const deliverer = outbox.start(deliver, (_entry, outcome) => {
-    outcomes.push(outcome);
-    // The others come when it was put back for the first time.
-    if (outcomes.length === 1) for (const number of [2, 3, 4]) outbox.enqueue(reportFor(number));
+  const deliverer = outbox.start(deliver, {
+    onOutcome(_report, outcome) {
+      outcomes.push(outcome);
+      // The others come when it was put back for the first time.
+      if (outcomes.length === 1) for (const number of [2, 3, 4]) outbox.enqueue(reportFor(number));
+    },
   });
   await until('the others arrive', () => arrived.length === 3);
   await deliverer.close();
@@ -141,7 +147,7 @@ test('while the directory is being read nothing that waited is posted, nor marke
   const waited = { addedMs: Date.now() - 60_000 };
   for (const sent of [false, true]) {
     expect(await run({ ...waited, sent })).toEqual({
-      kind: 'pause',
+      kind: 'pause-own',
       ms: PATIENCE.directoryPauseMs,
       reason: 'the directory is being read',
     });
@@ -196,7 +202,7 @@ test('an entry that another sensor has taken over is not posted', async () => {
       tries++;
       // What a takeover leaves: somebody else's token in the lock.
       if (tries === 1) await redis.set(`{nwm:outbox}:failed-checkins:${report.id}:lock`, 'somebody-else', 'PX', 1_000);
-      return { isGranted: true, giveBack: async () => {} };
+      return { claimed: 'granted', giveBack: async () => {} };
     },
     patience: PATIENCE,
   });
@@ -218,9 +224,9 @@ test('an entry that another sensor has taken over is not posted', async () => {
 test('a shorter pause does not cut a longer one', async () => {
   await redis.flushall();
   const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
-  await outbox.pauseAll(60_000);
+  await outbox.pauseAll(3_600_000);
   await outbox.pauseAll(1_234.5);
-  expect(await redis.pttl('{nwm:outbox}:failed-checkins:limiter')).toBeGreaterThan(50_000);
+  expect(await redis.pttl('{nwm:outbox}:failed-checkins:limiter')).toBeGreaterThan(1_800_000);
   await outbox.close();
 });
 
@@ -230,7 +236,7 @@ test.each([
 ])('what became known during %s is minded before the post', async (_what, report) => {
   for (const [last, outcome] of [
     [{ kind: 'not-needed', reason: 'labelled as equipment' }, { kind: 'not-needed' }],
-    [{ kind: 'wait', reason: 'the labels cannot be read (Redis)' }, { kind: 'pause' }],
+    [{ kind: 'wait', reason: 'the labels cannot be read (Redis)' }, { kind: 'pause-own' }],
     [{ kind: 'report' }, { kind: 'posted' }],
   ] as const) {
     let asked = 0;
@@ -245,7 +251,7 @@ test('while the labels cannot be read nothing is posted: delivery waits and says
   const labelStore = { labelOf: () => Promise.reject(new Error('away')) };
   const deliver = nexudusDelivery(client, rules, { patience: PATIENCE, labelStore });
   expect(await deliver(reportFor(1), async () => {}, Date.now())).toEqual({
-    kind: 'pause',
+    kind: 'pause-own',
     ms: PATIENCE.directoryPauseMs,
     reason: 'the labels cannot be read (Redis)',
   });

@@ -1,7 +1,6 @@
 // Whatever Nexudus and the network do, a failed check-in arrives exactly once, or ends in the failed set with Nexudus's own words.
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Fault } from '../../scripts/nexudus-sandbox/faults.js';
 import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
 import { formatMac } from '../../src/addresses/mac-address.js';
 import type { Directory } from '../../src/devices/directory/directory.js';
@@ -12,6 +11,7 @@ import type { Deliver, Deliverer, Outbox, Outcome } from '../../src/outbox/outbo
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../until.js';
+import { POST, RETRIED } from './faults.js';
 import { emptyDirectory, LOGIN, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 const SPACING_MS = 1;
@@ -55,7 +55,10 @@ afterEach(async () => {
 
 function inMemory(): Trial {
   const outbox = new MemoryOutbox({ spacingMs: SPACING_MS, firstPutBackMs: FIRST_PUT_BACK_MS });
-  return { outbox, start: (deliver) => outbox.start(deliver, (_entry, outcome) => outcomes.push(outcome)) };
+  return {
+    outbox,
+    start: (deliver) => outbox.start(deliver, { onOutcome: (_report, outcome) => outcomes.push(outcome) }),
+  };
 }
 
 async function inRedis(): Promise<Trial> {
@@ -85,86 +88,6 @@ function deliver(): Deliver {
 function arrived(): (string | null | undefined)[] {
   return sandbox.failedCheckins.map(({ MacAddresses }) => MacAddresses);
 }
-
-const POST = { method: 'POST', path: '/api/spaces/failedcheckins' } as const;
-const html = { 'content-type': 'text/html' };
-
-/** What happens to the first post (or posts), and what the outbox has to make of it before it arrives. */
-const RETRIED: readonly {
-  name: string;
-  fault: Omit<Fault, 'method' | 'path'> & { path?: string; method?: string };
-  met: string;
-}[] = [
-  {
-    name: '500',
-    fault: { action: { kind: 'answer', status: 500, body: { Message: 'An error has occurred.' } } },
-    met: 'pause',
-  },
-  { name: '500, five times in a row', fault: { count: 5, action: { kind: 'answer', status: 500 } }, met: 'put-back' },
-  { name: '500 although it was done', fault: { action: { kind: 'answer', status: 500, commit: true } }, met: 'pause' },
-  {
-    name: '503 with a maintenance page',
-    fault: { action: { kind: 'answer', status: 503, headers: html, body: '<html>Back soon</html>' } },
-    met: 'pause',
-  },
-  {
-    name: '200 with a web page',
-    fault: { action: { kind: 'answer', status: 200, headers: html, body: '<html>Log in to the Wi-Fi</html>' } },
-    met: 'pause',
-  },
-  { name: 'an empty 200', fault: { action: { kind: 'answer', status: 200, body: '' } }, met: 'pause' },
-  {
-    name: 'an empty 200 although it was done',
-    fault: { action: { kind: 'answer', status: 200, body: '', commit: true } },
-    met: 'pause',
-  },
-  { name: 'wrong JSON', fault: { action: { kind: 'answer', status: 200, body: '{"Status":' } }, met: 'pause' },
-  {
-    name: 'JSON of another shape',
-    fault: { action: { kind: 'answer', status: 200, body: { Value: { Id: 'x' } } } },
-    met: 'pause',
-  },
-  {
-    name: '200 with WasSuccessful false',
-    fault: { action: { kind: 'answer', status: 200, body: { WasSuccessful: false, Message: 'No' } } },
-    met: 'pause',
-  },
-  {
-    name: '409 with Retry-After in seconds',
-    fault: { action: { kind: 'answer', status: 409, headers: { 'retry-after': '1' }, body: '' } },
-    met: 'pause',
-  },
-  {
-    name: '429 with Retry-After as a date that is past',
-    fault: { action: { kind: 'answer', status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } } },
-    met: 'pause',
-  },
-  {
-    name: 'a redirect',
-    fault: { action: { kind: 'answer', status: 302, headers: { location: 'https://elsewhere.invalid/' } } },
-    met: 'pause',
-  },
-  {
-    name: '404 from a proxy',
-    fault: { action: { kind: 'answer', status: 404, body: { Message: 'nothing here' } } },
-    met: 'pause',
-  },
-  { name: 'a reset before anything was done', fault: { action: { kind: 'reset' } }, met: 'put-back' },
-  { name: 'a reset after it was done', fault: { action: { kind: 'reset', commit: true } }, met: 'put-back' },
-  { name: 'slow headers', fault: { action: { kind: 'delay-headers', ms: 3_000 } }, met: 'put-back' },
-  { name: 'a slow body', fault: { action: { kind: 'delay-body', ms: 3_000 } }, met: 'put-back' },
-  {
-    name: 'a refused login',
-    fault: { method: 'POST', path: '/api/token', action: { kind: 'refuse-login' } },
-    met: 'pause',
-  },
-  { name: '401 for the check-in, twice', fault: { count: 2, action: { kind: 'answer', status: 401 } }, met: 'pause' },
-  {
-    name: 'an unreachable token service',
-    fault: { method: 'POST', path: '/api/token', count: 2, action: { kind: 'reset' } },
-    met: 'pause',
-  },
-];
 
 describe.each<[string, () => Trial | Promise<Trial>]>([
   ['memory', inMemory],
@@ -215,11 +138,21 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
 
   test('an entry that alone makes errors is put back, and the others go ahead', async () => {
     const { outbox, start } = await make();
+    sandbox.fault({ ...POST, count: 1, action: { kind: 'answer', status: 500 } });
+    for (let number = 1; number <= 3; number++) await outbox.enqueue(reportFor(number));
+    deliverer = start(deliver());
+    await until('all arrive', () => arrived().length === 3);
+    expect(outcomes[0]?.kind).toBe('put-back');
+    expect(outcomes.map(({ kind }) => kind)).not.toContain('pause');
+  });
+
+  test('when different entries fail in a row, the API is the cause: all wait', async () => {
+    const { outbox, start } = await make();
     sandbox.fault({ ...POST, count: 3, action: { kind: 'answer', status: 500 } });
     for (let number = 1; number <= 3; number++) await outbox.enqueue(reportFor(number));
     deliverer = start(deliver());
     await until('all arrive', () => arrived().length === 3);
-    expect(arrived().at(-1)).toBe('DA:00:00:00:00:01');
+    expect(outcomes.slice(0, 2).map(({ kind }) => kind)).toEqual(['put-back', 'pause']);
   });
 
   test('adding an entry again does nothing, also after it was delivered', async () => {
@@ -241,7 +174,7 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
     await outbox.enqueue(reportFor(2));
     directory.register(5, { kind: 'staff', userId: 5, name: 'Stan' }, [reportFor(1).mac]);
     deliverer = start(deliver());
-    await until('the other one arrives', () => arrived().length === 1);
+    await until('both are dealt with', () => outcomes.length === 2);
     expect(arrived()).toEqual(['DA:00:00:00:00:02']);
     expect(outcomes.map(({ kind }) => kind)).toEqual(['not-needed', 'posted']);
   });
@@ -251,7 +184,7 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
     directory.loaded = false;
     await outbox.enqueue(reportFor(1));
     deliverer = start(deliver());
-    await until('delivery waits', () => outcomes.some(({ kind }) => kind === 'pause'));
+    await until('delivery waits', () => outcomes.some(({ kind }) => kind === 'pause-own'));
     expect(arrived()).toEqual([]);
     directory.loaded = true;
     await until('it arrives', () => arrived().length === 1);
@@ -263,7 +196,7 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
     await sandbox.close();
     for (let number = 1; number <= 30; number++) await outbox.enqueue(reportFor(number));
     deliverer = start(deliver());
-    await until('delivery has met the outage', () => outcomes.filter(({ kind }) => kind === 'pause').length >= 3);
+    await until('delivery has met the outage', () => outcomes.filter(({ kind }) => kind === 'pause-own').length >= 3);
     sandbox = await startSandbox({ port: Number(new URL(url).port) });
     await until('all arrive', () => arrived().length === 30);
     expect(arrived()).toEqual(

@@ -109,6 +109,7 @@ test('every fact is read back out of the body', () => {
     likelyOwner: null,
     inactive: null,
     sent: false,
+    proven: true,
   });
   expect(reportOfFormerEntry(ARCHIVED)).toMatchObject({
     ipv6: '2001:db8::1',

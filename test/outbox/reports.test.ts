@@ -4,7 +4,7 @@ import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbo
 import type { FrameHandler, FrameSource } from '../../src/capture/frame-source.js';
 import type { Directory } from '../../src/devices/directory/directory.js';
 import { createNexudusClient, type NexudusClient } from '../../src/nexudus/client.js';
-import { claimInMemory } from '../../src/outbox/daily-limit.js';
+import { budgetInMemory } from '../../src/outbox/day-budget.js';
 import { MemoryOutbox } from '../../src/outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../src/outbox/nexudus-delivery.js';
 import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
@@ -86,8 +86,8 @@ async function run(frames: readonly { mac: string; atMs: number }[], options: Op
     },
   );
   await monitor.finished;
-  const deliver = nexudusDelivery(client, rules, { claimPost: claimInMemory(perDay) });
-  deliverer = outbox.start(deliver, (_entry, outcome) => outcomes.push(outcome));
+  const deliver = nexudusDelivery(client, rules, { claimPost: budgetInMemory(perDay).claim });
+  deliverer = outbox.start(deliver, { onOutcome: (_report, outcome) => outcomes.push(outcome) });
   return outbox;
 }
 
@@ -149,17 +149,20 @@ test('REPORT_AGAIN_AFTER spaces the reports of a phone that comes and goes; with
 test("past the day's limit check-ins wait; nothing is posted, and nothing is dropped", async () => {
   const visits = [1, 2, 3].map((device) => ({ mac: `3c:22:fb:00:00:0${device}`, atMs: device * 1_000 }));
   const outbox = await run(visits, { perDay: 2 });
-  await until('the limit is met', () => outcomes.some(({ kind }) => kind === 'pause'));
+  await until('the limit is met', () => outcomes.length === 3);
   expect(sandbox.failedCheckins).toHaveLength(2);
-  expect(await outbox.counts()).toMatchObject({ waiting: 1, failed: 0 });
-  expect(outcomes.at(-1)).toMatchObject({ kind: 'pause', reason: expect.stringContaining('NEXUDUS_POSTS_PER_DAY') });
+  expect(await outbox.counts()).toMatchObject({ delayed: 1, failed: 0 });
+  expect(outcomes.at(-1)).toMatchObject({
+    kind: 'await-proof',
+    reason: expect.stringContaining('NEXUDUS_POSTS_PER_DAY'),
+  });
 });
 
 test('a new day brings a new number of posts', async () => {
   vi.useFakeTimers({ now: START, toFake: ['Date'] });
-  const claim = claimInMemory(1);
-  const granted = async () => (await claim()).isGranted;
-  expect([await granted(), await granted()]).toEqual([true, false]);
+  const { claim } = budgetInMemory(1);
+  const claimed = async () => (await claim(true)).claimed;
+  expect([await claimed(), await claimed()]).toEqual(['granted', 'used-up']);
   vi.setSystemTime(START + 86_400_000);
-  expect([await granted(), await granted()]).toEqual([true, false]);
+  expect([await claimed(), await claimed()]).toEqual(['granted', 'used-up']);
 });

@@ -31,7 +31,7 @@ interface Trial {
 
 function inMemory(): Trial {
   const outbox = new MemoryOutbox({ spacingMs: 1 });
-  return { outbox, start: (deliver, onOutcome) => outbox.start(deliver, onOutcome) };
+  return { outbox, start: (deliver, onOutcome) => outbox.start(deliver, { onOutcome }) };
 }
 
 function inRedis(): Trial {

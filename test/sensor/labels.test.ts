@@ -186,6 +186,7 @@ test('a label that no sensor has heard of yet is asked for just before the post,
     kind: null,
     likelyOwner: null,
     sent: false,
+    proven: true,
   };
   await outbox.enqueue(report);
   await isDecided(trial, 'unrecognised');

@@ -6,10 +6,11 @@ import type { Directory } from '../../devices/directory/directory.js';
 import { ownerOf } from '../../devices/directory/directory-sync.js';
 import { createNexudusClient, NexudusError } from '../../nexudus/client.js';
 import { readKnownDevices } from '../../nexudus/known-devices.js';
-import { claimInMemory } from '../../outbox/daily-limit.js';
+import { budgetInMemory } from '../../outbox/day-budget.js';
 import { MemoryOutbox } from '../../outbox/memory-outbox.js';
 import { nexudusDelivery } from '../../outbox/nexudus-delivery.js';
-import type { Outbox } from '../../outbox/outbox.js';
+import type { Outbox, Outcome } from '../../outbox/outbox.js';
+import type { Report } from '../../outbox/report.js';
 
 export interface Posted {
   readonly posted: number;
@@ -54,7 +55,7 @@ export async function preparePosting(
   const deliver = nexudusDelivery(
     client,
     { ...rules, businessId: config.businessId ?? 0 },
-    { claimPost: claimInMemory(config.postsPerDay) },
+    { claimPost: budgetInMemory(config.postsPerDay).claim },
   );
 
   async function deliverAll(): Promise<Posted> {
@@ -63,13 +64,14 @@ export async function preparePosting(
     let found = 0;
     let latestSuccessMs = performance.now();
     let trouble = '';
-    const deliverer = outbox.start(deliver, (_entry, outcome) => {
+    const onOutcome = (_report: Report, outcome: Outcome) => {
       if (outcome.kind === 'posted') posted++;
       if (outcome.kind === 'found') found++;
       if (outcome.kind === 'refused') problems.push(`Nexudus refuses a failed check-in: ${outcome.reason}`);
-      if (outcome.kind === 'pause' || outcome.kind === 'put-back') trouble = outcome.reason;
+      if (isWaiting(outcome)) trouble = outcome.reason;
       else latestSuccessMs = performance.now();
-    });
+    };
+    const deliverer = outbox.start(deliver, { onOutcome });
     while (!outbox.isEmpty && performance.now() - latestSuccessMs < GIVE_UP_MS) await delay(20);
     if (!outbox.isEmpty) problems.push(`not every failed check-in could be posted: ${trouble}`);
     await deliverer.close();
@@ -78,8 +80,16 @@ export async function preparePosting(
   }
 
   return {
-    // The capture may have been replayed before, and Nexudus takes everything twice. `sent` makes delivery search first.
-    outbox: { enqueue: (report) => outbox.enqueue({ ...report, sent: true }) },
+    // The capture may have been replayed before, and Nexudus takes everything twice. `sent` makes delivery search first. A person
+    // asked for all of it, so no device has to prove itself.
+    outbox: { enqueue: (report) => outbox.enqueue({ ...report, sent: true, proven: true }) },
     deliverAll,
   };
+}
+
+/** Whether the report still waits after this try. */
+function isWaiting(
+  outcome: Outcome,
+): outcome is Extract<Outcome, { kind: 'pause' | 'pause-own' | 'put-back' | 'await-proof' }> {
+  return ['pause', 'pause-own', 'put-back', 'await-proof'].includes(outcome.kind);
 }

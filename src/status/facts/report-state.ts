@@ -75,7 +75,7 @@ export class ReportStates implements PipelineListener {
   }
 
   onOutcome({ id }: Pick<Report, 'id'>, outcome: Outcome): void {
-    this.pauseReason = outcome.kind === 'pause' ? outcome.reason : null;
+    this.pauseReason = outcome.kind === 'pause' || outcome.kind === 'pause-own' ? outcome.reason : null;
     this.remember(id, afterOutcome(outcome));
   }
 
@@ -135,7 +135,9 @@ function afterOutcome(outcome: Outcome): ReportJson {
     case 'refused':
       return { ...stateOf('refused', outcome.reason), at };
     case 'pause':
+    case 'pause-own':
     case 'put-back':
+    case 'await-proof':
       return stateOf('waiting', outcome.reason);
   }
 }

@@ -41,7 +41,7 @@ export class MemoryVisitRegister implements VisitRegister {
     if (device === undefined) {
       const only = { startMs: firstMs, fromMs: firstMs, toMs: lastMs, settlement: null };
       this.devices.set(mac, { lastReportedMs: null, latest: only, earlier: NONE });
-      return { startMs: firstMs, settlement: null, lastReportedMs: null };
+      return { startMs: firstMs, settlement: null, lastReportedMs: null, isOlderThanKept: false };
     }
     const { lastReportedMs, latest, earlier } = device;
     const isLatest = this.touches(latest, firstMs, lastMs);
@@ -54,7 +54,8 @@ export class MemoryVisitRegister implements VisitRegister {
     } else {
       visit = this.join(device, firstMs, lastMs);
     }
-    return { startMs: visit.startMs, settlement: visit.settlement, lastReportedMs };
+    const isOlderThanKept = visit === device.earlier[0] && device.earlier.length === MAX_VISITS;
+    return { startMs: visit.startMs, settlement: visit.settlement, lastReportedMs, isOlderThanKept };
   }
 
   settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): void {

@@ -12,7 +12,12 @@ const SETTLEMENTS = new Map<string, Settlement>(
   (Object.keys(CODES) as Settlement[]).map((settlement) => [CODES[settlement], settlement]),
 );
 
-const SIGHT_ANSWER = z.tuple([z.string().regex(/^\d+$/), z.string(), z.string().regex(/^\d*$/)]);
+const SIGHT_ANSWER = z.tuple([
+  z.string().regex(/^\d+$/),
+  z.string(),
+  z.string().regex(/^\d*$/),
+  z.union([z.literal(0), z.literal(1)]),
+]);
 
 /** The methods that ioredis adds for `defineCommand`. */
 interface RegisterCommands {
@@ -48,11 +53,12 @@ export class RedisVisitRegister implements VisitRegister {
   async registerSightings(mac: MacAddress, firstMs: number, lastMs: number): Promise<RegisteredVisit> {
     const { gapMs, retentionMs } = this.options;
     const answer = await this.commands.nwmSight(this.key(mac), firstMs, lastMs, gapMs, retentionMs, MAX_VISITS);
-    const [start, code, reported] = SIGHT_ANSWER.parse(answer);
+    const [start, code, reported, isOld] = SIGHT_ANSWER.parse(answer);
     return {
       startMs: Number(start),
       settlement: SETTLEMENTS.get(code) ?? null,
       lastReportedMs: reported === '' ? null : Number(reported),
+      isOlderThanKept: isOld === 1,
     };
   }
 

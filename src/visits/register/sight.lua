@@ -14,7 +14,8 @@
     ARGV[4]  time to live, ms: only for cleaning up
     ARGV[5]  how many visits are kept at most
 
-  Output: { start, settlement or "", start of the latest reported visit or "" }, all text
+  Output: { start, settlement or "", start of the latest reported visit or "" }, all text; then 1 when the visit lies before
+  as many others as are kept, so that what was known of it may have been dropped, else 0
 ]]
 local first, last, gap = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local value = redis.call('GET', KEYS[1]) or ''
@@ -47,12 +48,13 @@ mine.from, mine.to = math.min(mine.from, first), math.max(mine.to, last)
 place()
 
 local most = tonumber(ARGV[5])
-local parts = { reported }
+local parts, older = { reported }, 0
 for index = 1, #kept do
   local visit = kept[index]
+  if visit == mine and #kept - index >= most then older = 1 end
   if #kept - index < most or visit == mine then
     parts[#parts + 1] = string.format('%s:%.0f:%.0f:%s', visit.start, visit.from, visit.to, visit.settlement)
   end
 end
 redis.call('SET', KEYS[1], table.concat(parts, '|'), 'PX', ARGV[4])
-return { mine.start, mine.settlement, reported }
+return { mine.start, mine.settlement, reported, older }

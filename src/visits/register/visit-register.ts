@@ -19,6 +19,11 @@ export interface RegisteredVisit {
   readonly settlement: Settlement | null;
   /** Start of the latest visit of this device that was reported, this one included; null when there is none. */
   readonly lastReportedMs: number | null;
+  /**
+   * It lies before all that the register still keeps of the device: what it once knew of this visit may be gone. A sensor that was cut
+   * off for long brings such visits.
+   */
+  readonly isOlderThanKept: boolean;
 }
 
 /**

@@ -211,3 +211,19 @@ test('the memory of a long replay does not grow with the devices that are long g
   }
   expect(register.size).toBeLessThanOrEqual(3_000);
 });
+
+test.each<[string, () => VisitRegister]>([
+  ['memory', () => new MemoryVisitRegister(GAP, RETENTION)],
+  ['Redis', () => redisRegister()],
+])(
+  'in %s, a visit that comes so late that it may have been dropped is told from one that is new',
+  async (_name, make) => {
+    const register = make();
+    const isOld = async (at: number) =>
+      (await register.registerSightings(MAC, minutes(at), minutes(at))).isOlderThanKept;
+    for (let visit = 0; visit <= MAX_VISITS; visit++) expect(await isOld(visit * 16)).toBe(false);
+    // The first one is gone. Whoever brings it again, and again because something failed, learns that.
+    expect([await isOld(0), await isOld(0)]).toEqual([true, true]);
+    expect(await isOld(2 * 16)).toBe(false);
+  },
+);

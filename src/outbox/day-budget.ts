@@ -1,0 +1,101 @@
+// How many failed check-ins may still be posted today (UTC), counted for all sensors on one Redis together. A part of the day is kept for
+// devices that proved themselves, so that addresses somebody made up cannot use it up.
+import type { RedisClient } from '../redis/client.js';
+
+/** What is left of the day to devices that did not prove themselves. */
+const UNPROVEN_SHARE = 0.6;
+
+/**
+ * `granted`: one post out of the day's number. `kept`: what is left of it is for devices that proved themselves. `used-up`: there is
+ * none left.
+ */
+export type Claimed = 'granted' | 'kept' | 'used-up';
+
+export interface Claim {
+  readonly claimed: Claimed;
+  /** To be called when the post was certainly not made. */
+  giveBack(): Promise<void>;
+}
+
+export interface DaySpent {
+  readonly posts: number;
+  readonly perDay: number;
+  /** How many of them were of devices that did not prove themselves. */
+  readonly unproven: number;
+  readonly unprovenPerDay: number;
+}
+
+/** Both reject when the count cannot be kept. */
+export interface DayBudget {
+  claim(isProven: boolean): Promise<Claim>;
+  spent(): Promise<DaySpent>;
+}
+
+const KEPT_SECONDS = 2 * 86_400;
+const DAY_MS = 86_400_000;
+
+/** When the day's number begins anew, in ms from now. */
+export function untilNextDayMs(): number {
+  return DAY_MS - (Date.now() % DAY_MS);
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
+/** Adds to one of today's two numbers, and returns it. */
+type Add = (what: 'posts' | 'unproven', more: 1 | 0 | -1, day: string) => Promise<number>;
+
+/** `perDay`: at least 1. */
+function budget(perDay: number, add: Add): DayBudget {
+  const unprovenPerDay = Math.ceil(perDay * UNPROVEN_SHARE);
+  return {
+    async claim(isProven) {
+      const day = today();
+      const giveBackUnproven = async () => {
+        if (!isProven) await add('unproven', -1, day);
+      };
+      if (!isProven && (await add('unproven', 1, day)) > unprovenPerDay) {
+        await giveBackUnproven();
+        return { claimed: 'kept', async giveBack() {} };
+      }
+      const giveBack = async () => {
+        await giveBackUnproven();
+        await add('posts', -1, day);
+      };
+      if ((await add('posts', 1, day)) <= perDay) return { claimed: 'granted', giveBack };
+      await giveBack();
+      return { claimed: 'used-up', async giveBack() {} };
+    },
+    async spent() {
+      const day = today();
+      const [posts, unproven] = await Promise.all([add('posts', 0, day), add('unproven', 0, day)]);
+      return { posts, perDay, unproven, unprovenPerDay };
+    },
+  };
+}
+
+/** For one process. */
+export function budgetInMemory(perDay: number): DayBudget {
+  let current = '';
+  let used = { posts: 0, unproven: 0 };
+  return budget(perDay, async (what, more, day) => {
+    if (today() !== current) {
+      current = today();
+      used = { posts: 0, unproven: 0 };
+    }
+    if (day === current) used[what] += more;
+    return used[what];
+  });
+}
+
+/** For all sensors on this Redis. */
+export function budgetInRedis(redis: RedisClient, perDay: number): DayBudget {
+  return budget(perDay, async (what, more, day) => {
+    const key = what === 'posts' ? `{nwm:outbox}:posts:${day}` : `{nwm:outbox}:unproven-posts:${day}`;
+    if (more === 0) return Number((await redis.get(key)) ?? 0);
+    const used = await redis.incrby(key, more);
+    if (used === 1) await redis.expire(key, KEPT_SECONDS);
+    return used;
+  });
+}

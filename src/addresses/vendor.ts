@@ -1,6 +1,6 @@
 // Who made a device, by the IEEE registries MA-L, MA-M and MA-S (oui-data). The longest prefix counts.
 import { fstatSync, openSync, readSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { ownFile } from '../own-files.js';
 import { isLocallyAdministered, type MacAddress } from './mac-address.js';
 
 /**
@@ -20,18 +20,17 @@ const LOCAL_PREFIXES: ReadonlyMap<number, string> = new Map([
 const SUBDIVIDED = 'IEEE Registration Authority';
 
 /** Octets that are read at once around the middle of the part still to search. No line is longer than half of them. */
-const WINDOW = 2_048;
+const WINDOW = 1_024;
 /** So many blocks are remembered, then all are forgotten. Only a flood of made-up addresses reaches this number. */
 const MAX_NAMES = 65_536;
 
 /**
- * oui-data is a JSON object of 5.6 MB with a line for each prefix: ` "3C22FB": "Apple, Inc.\n1 Infinite Loop\n...",`. Parsing it
- * takes a fifth of a second and 40 MB, for the few dozen vendors that a space sees. But its lines are in order: first by the length
- * of the prefix, then by the prefix. So each vendor is searched for in the file, once. A test holds this against JSON.parse, for
- * every prefix.
+ * vendor-names.txt has a line for each prefix, `3C22FB Apple, Inc.`, in order: first by the length of the prefix, then by the prefix
+ * (scripts/vendor-names.ts makes it). To hold it all would take many megabytes, for the few dozen vendors that a space sees. So each vendor
+ * is searched for in the file, once. A test holds this against the registries, for every prefix.
  */
 class VendorFile {
-  private readonly file = openSync(createRequire(import.meta.url).resolve('oui-data'), 'r');
+  private readonly file = openSync(ownFile('addresses/vendor-names.txt'), 'r');
   private readonly size = fstatSync(this.file).size;
   private readonly window = Buffer.alloc(WINDOW);
   private readonly names = new Map<number, string | null>();
@@ -64,10 +63,9 @@ class VendorFile {
       const { start, text } = this.lineAt(Math.floor((low + high) / 2));
       // The file has become shorter: it is being overwritten.
       if (text === '') return null;
-      const found = /^ "(\w+)"/.exec(text)?.[1];
-      // The first and the last line are the braces of the object.
-      const order = found === undefined ? start - 1 : found.length - prefix.length || (found < prefix ? -1 : 1);
-      if (found === prefix) return nameIn(text);
+      const found = text.slice(0, text.indexOf(' '));
+      const order = found.length - prefix.length || (found < prefix ? -1 : 1);
+      if (found === prefix) return Buffer.from(text.slice(found.length + 1), 'latin1').toString();
       if (order < 0) low = start + text.length + 1;
       else high = start;
     }
@@ -82,13 +80,6 @@ class VendorFile {
     const end = text.indexOf('\n', start);
     return { start: from + start, text: text.slice(start, end === -1 ? undefined : end) };
   }
-}
-
-/** The first line of the text that a line of the file gives for its prefix. */
-function nameIn(line: string): string {
-  const value = line.slice(line.indexOf(':') + 1).replace(/,$/, '');
-  const text = String(JSON.parse(Buffer.from(value, 'latin1').toString()));
-  return (text.split('\n')[0] ?? text).trim();
 }
 
 let vendors: VendorFile | undefined;

@@ -1,6 +1,5 @@
 // What the pcap package has inside and its types do not show. Both captures of a live interface use it.
-import { createRequire } from 'node:module';
-import type { PcapSession } from 'pcap';
+import pcap, { type PcapSession } from 'pcap';
 
 /** What `dispatch` returns when libpcap failed. */
 export const FAILED = -1;
@@ -31,12 +30,8 @@ export function sessionCounts(session: PcapSession): { received: number; dropped
   }
 }
 
-/** Loads the pcap package. It is a native addon, so commands that do not capture work without it. */
+/** The pcap package, silenced: by default it prints a warning when an interface has no IPv4 address. A mirror port never has one. */
 export function loadPcap(): typeof import('pcap') {
-  const pcap: typeof import('pcap') & { warningHandler?: (text: string) => void } = createRequire(import.meta.url)(
-    'pcap',
-  );
-  // By default it prints a warning when an interface has no IPv4 address. A mirror port never has one.
-  pcap.warningHandler = () => {};
+  (pcap as typeof pcap & { warningHandler?: (text: string) => void }).warningHandler = () => {};
   return pcap;
 }

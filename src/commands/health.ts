@@ -1,7 +1,10 @@
 // `wifi-monitor health`: asks the running monitor for its health. The health check of the container runs it.
-import { request } from 'node:http';
+import { createRequire } from 'node:module';
 import { z } from 'zod';
 import { readConfig } from '../config/read.js';
+
+// Not imported: Node 24 would then load its fetch and WebSocket as well, which takes 14 MB and more time than all else here.
+const { request }: typeof import('node:http') = createRequire(import.meta.url)('node:http');
 
 const ANSWER_WITHIN_MS = 5_000;
 

@@ -1,5 +1,5 @@
 // An HTTP exchange: limited in time and size, without following redirects. A failure says whether the request may have arrived.
-import { Agent, buildConnector, errors, request } from 'undici';
+import { Agent, buildConnector, errors } from 'undici';
 import { NexudusError } from './failure.js';
 import { oneLine } from './one-line.js';
 
@@ -68,7 +68,14 @@ export function createTransport(timeouts: Timeouts): Transport {
     const deadline = setTimeout(onAbort, timeouts.totalMs);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const answer = await request(url, { method, headers, body, signal: ending.signal, dispatcher: agent });
+      const answer = await agent.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers,
+        body,
+        signal: ending.signal,
+      });
       const text = await answer.body.text();
       return {
         status: answer.statusCode,

@@ -28,6 +28,15 @@ export interface ReceivedCheckin {
   readonly Source: number;
 }
 
+/** As far as tests look at it. */
+export interface PresentDevice {
+  readonly mac: string;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly via: readonly string[];
+  readonly keepAlives: number;
+}
+
 /** What a server in the sensor's namespace answered. */
 export interface Answer {
   readonly code: number;
@@ -104,6 +113,18 @@ export class Deployment {
   /** Asks the status server that listens on STATUS_PORT. Rejects when there is none. */
   status(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     return this.ask(STATUS_PORT, path, { headers });
+  }
+
+  /** Devices in a visit, as the status server on STATUS_PORT shows them. */
+  async devices(): Promise<readonly PresentDevice[]> {
+    const { text } = await this.status('/api/devices');
+    return (JSON.parse(text) as { devices: PresentDevice[] }).devices;
+  }
+
+  /** How long the open visit of a device is, from its first to its latest frame, ms; 0 when there is none. */
+  async visitMs(mac: string): Promise<number> {
+    const device = (await this.devices()).find((present) => present.mac === mac);
+    return device === undefined ? 0 : Date.parse(device.lastSeen) - Date.parse(device.firstSeen);
   }
 
   async checkins(): Promise<ReceivedCheckin[]> {

@@ -14,7 +14,6 @@ import type { Client, Lan, Sensor } from './lan.js';
 /** Longer than a process on a busy machine has to wait for its turn. */
 const GAP_MS = 5_000;
 const reading = join(import.meta.dirname, 'keep-alive-reader.mjs');
-const sending = join(import.meta.dirname, 'mdns-sender.mjs');
 
 let lan: Lan;
 let sensor: Sensor;
@@ -42,10 +41,9 @@ function watch(names: string, ...more: string[]): RunningProcess {
 
 /** A device sends multicast DNS from now on. */
 async function chatter(client: Client, content?: string): Promise<RunningProcess> {
-  const process = client.start('node', [sending, client.ip ?? '', ...(content === undefined ? [] : [content])]);
-  senders.push(process);
-  await process.waitForLine(/sending/);
-  return process;
+  const sender = await client.sendMulticastDns(content);
+  senders.push(sender);
+  return sender;
 }
 
 interface Now {

@@ -40,6 +40,7 @@ export interface ClientOptions {
 const top = import.meta.dirname.replace(/(\/dist)?\/test\/lan$/, '');
 const dhcpEvent = join(top, 'test/lan/dhcp-event');
 const vlanTagger = join(top, 'test/lan/vlan-tagger.mjs');
+const mdnsSender = join(top, 'test/lan/mdns-sender.mjs');
 const mdnsQuery = join(top, 'test/lan/mdns-query.mjs');
 const trunk = 'lan';
 
@@ -202,6 +203,13 @@ export class Client extends Station {
   async askByMdns(service: string): Promise<void> {
     if (this.ip === undefined) throw new Error('a client without an address has none to ask from');
     await this.run(process.execPath, [mdnsQuery, this.ip, service]);
+  }
+
+  /** Sends what laptops and phones send by themselves, multicast DNS, and not a frame of ARP, until it is stopped. */
+  async sendMulticastDns(content = 'hello'): Promise<RunningProcess> {
+    const sender = this.start('node', [mdnsSender, this.ip ?? '', content]);
+    await sender.waitForLine(/sending/);
+    return sender;
   }
 
   async ping(target: string): Promise<void> {

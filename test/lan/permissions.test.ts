@@ -39,7 +39,12 @@ async function copyBuild(directory: string): Promise<Build> {
   return { node: join(directory, 'node'), cli: join(directory, 'dist/src/cli.js') };
 }
 
-function monitorAs(capabilities: string, build: Build, deployment: Deployment): RunningProcess {
+function monitorAs(
+  capabilities: string,
+  build: Build,
+  deployment: Deployment,
+  settings: NodeJS.ProcessEnv = {},
+): RunningProcess {
   const privileges = [
     ...NOBODY,
     '--bounding-set',
@@ -51,7 +56,7 @@ function monitorAs(capabilities: string, build: Build, deployment: Deployment): 
   ];
   return deployment.sensor.start('setpriv', [...privileges, '--', build.node, build.cli, 'monitor'], {
     cwd: '/',
-    env: deployment.environment(),
+    env: deployment.environment(settings),
   });
 }
 
@@ -68,6 +73,24 @@ test('an ordinary user with CAP_NET_RAW alone reports devices, and stops in orde
   await deployment.received('3c:22:fb:00:09:01');
   expect(monitor.lines.join('\n')).not.toContain('running as root');
   expect(await monitor.stop()).toEqual({ code: 0, signal: null });
+});
+
+test('an ordinary user with CAP_NET_RAW alone can ask silent devices as well', async ({
+  lan,
+  sensor,
+  deployment,
+  build,
+}) => {
+  await sensor.run('ip', ['address', 'add', '10.77.0.2/24', 'dev', 'eth0']);
+  const monitor = monitorAs('-all,+net_raw', build, deployment, { PROBE_PRESENT: 'true', VISIT_GAP: '12s' });
+  await monitor.waitForLine(/eth0: devices that are silent are asked/);
+  const client = await lan.client({ mac: '3c:22:fb:00:09:02' });
+  const listening = await client.tcpdump(['-i', 'eth0', 'arp']);
+  await client.useAddress('10.77.0.31');
+  await client.announce();
+  await listening.waitForLine(/Request who-has 10\.77\.0\.31 tell 10\.77\.0\.2/);
+  expect(await monitor.stop()).toEqual({ code: 0, signal: null });
+  await sensor.run('ip', ['address', 'flush', 'dev', 'eth0']);
 });
 
 test('an ordinary user without it is told so in one line, and the exit code is 1', async ({ deployment, build }) => {

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { RunningProcess } from '../run-process.js';
 import { until } from '../until.js';
-import { type Deployment, STATUS_PORT } from './deployment.js';
+import { STATUS_PORT } from './deployment.js';
 import { lanTest } from './fixture.js';
 import type { Client, Sensor } from './lan.js';
 
 /** A device is asked after a third of it. The rest is longer than a process on a busy machine has to wait for its turn. */
 const GAP_MS = 12_000;
 const SENSOR_IP = '10.77.0.2';
-const test = lanTest.extend('lanOptions', { ipv6: true, dhcp: false });
+const test = lanTest.extend('lanOptions', { dhcp: false });
+const ipv6Test = lanTest.extend('lanOptions', { ipv6: true, dhcp: false });
 
 /** Only answers prolong visits here, and each visit is reported. */
 const SETTINGS = {
@@ -22,24 +23,6 @@ const SETTINGS = {
   // The router, which speaks from time to time. Equipment is not asked.
   IGNORE_MACS: '02:00:5e:00:53:ff',
 };
-
-interface Device {
-  readonly mac: string;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
-  readonly sightings: number;
-  readonly via: readonly string[];
-}
-
-async function devices(deployment: Deployment): Promise<readonly Device[]> {
-  return (JSON.parse((await deployment.status('/api/devices')).text) as { devices: Device[] }).devices;
-}
-
-/** How long the open visit of a device is, from its first to its latest frame. */
-async function visitMs(deployment: Deployment, mac: string): Promise<number> {
-  const device = (await devices(deployment)).find((one) => one.mac === mac);
-  return device === undefined ? 0 : Date.parse(device.lastSeen) - Date.parse(device.firstSeen);
-}
 
 /** Records what leaves the sensor's interface. `stop` it, then `framesOf` it. */
 function record(sensor: Sensor, file: string): Promise<RunningProcess> {
@@ -83,7 +66,6 @@ test('devices that only answer stay in one visit; who leaves is asked three time
   const clients = new Map<string, Client>();
   for (const [index, mac] of [stays, leaves, unseen].entries()) {
     const client = await lan.client({ mac });
-    await client.run('sh', ['-c', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6']);
     await client.useAddress(`10.77.0.${31 + index}`);
     clients.set(mac, client);
   }
@@ -94,13 +76,13 @@ test('devices that only answer stay in one visit; who leaves is asked three time
   await deployment.received(stays, leaves);
 
   await monitor.waitForLine(new RegExp(`"mac":"${leaves}".*visit over`));
-  await until('the visit is two gaps long', async () => (await visitMs(deployment, stays)) > 2 * GAP_MS);
+  await until('the visit is two gaps long', async () => (await deployment.visitMs(stays)) > 2 * GAP_MS);
   expect((await deployment.checkins()).map(({ MacAddresses }) => MacAddresses).sort()).toEqual(
     [stays, leaves].map((mac) => mac.toUpperCase()),
   );
   const { text: metrics } = await deployment.status('/metrics');
   // The sensor sent, and was no device for it.
-  const present = (await devices(deployment)).map(({ mac }) => mac);
+  const present = (await deployment.devices()).map(({ mac }) => mac);
   expect(present.filter((mac) => mac !== SETTINGS.IGNORE_MACS)).toEqual([stays]);
 
   // It leaves without a word: the visit ends.
@@ -128,7 +110,7 @@ test('devices that only answer stay in one visit; who leaves is asked three time
   expect(counted).toBeLessThanOrEqual(frames.length);
 });
 
-test('a device that has only IPv6 is asked by a neighbour solicitation', async ({ lan, sensor, deployment }) => {
+ipv6Test('a device that has only IPv6 is asked by a neighbour solicitation', async ({ lan, sensor, deployment }) => {
   const mac = '3c:22:fb:00:0e:04';
   await sensor.run('sh', ['-c', 'echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6']);
   await until('the sensor has a link-local address', async () => {
@@ -139,8 +121,8 @@ test('a device that has only IPv6 is asked by a neighbour solicitation', async (
   const file = join(lan.directory, 'sent.pcap');
   const recording = await record(sensor, file);
   const client = await lan.client({ mac });
-  await until('the visit is two gaps long', async () => (await visitMs(deployment, mac)) > 2 * GAP_MS);
-  const [device] = (await devices(deployment)).filter((one) => one.mac === mac);
+  await until('the visit is two gaps long', async () => (await deployment.visitMs(mac)) > 2 * GAP_MS);
+  const [device] = (await deployment.devices()).filter((one) => one.mac === mac);
   expect(device?.via).toEqual(['ndp']);
   await client.disconnect();
   await monitor.waitForLine(new RegExp(`"mac":"${mac}".*visit over`));
@@ -194,7 +176,6 @@ test('what one interface sends is no sighting on another that hears it', async (
     CAPTURE_PROMISCUOUS: 'true',
   });
   const client = await lan.client({ mac });
-  await client.run('sh', ['-c', 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6']);
   await client.useAddress('10.77.0.31');
   await client.announce();
   await deployment.received(mac);
@@ -219,6 +200,6 @@ test('where nobody can be asked the log says why, once', async ({ lan, sensor, d
   const client = await lan.client({ mac: '3c:22:fb:00:0e:07' });
   await client.useAddress('10.77.0.31');
   await client.announce();
-  await until('it is asked and stays', async () => (await visitMs(deployment, '3c:22:fb:00:0e:07')) > GAP_MS);
+  await until('it is asked and stays', async () => (await deployment.visitMs('3c:22:fb:00:0e:07')) > GAP_MS);
   expect(monitor.lines.filter((line) => line.includes('PROBE_PRESENT'))).toHaveLength(3);
 });

@@ -1,11 +1,14 @@
-// A replay cannot ask anybody anything. This works out what devices of a made-up day would have answered to a sensor that
-// probes as src/visits/silent-devices.ts does: a device of an open visit that was silent for a third of VISIT_GAP is asked up to three times.
+// A replay cannot ask anybody anything. This has the devices of a made-up day asked by the code that asks live, tracker and all, and makes
+// up what they answer.
+import { formatMac, parseMac } from '../../src/addresses/mac-address.js';
+import { decodeFrame } from '../../src/decode/frame.js';
+import { Announcement, Sighting } from '../../src/decode/sighting.js';
+import { PROBE_EVERY_MS, SilentDevices } from '../../src/visits/silent-devices.js';
+import { VisitTracker } from '../../src/visits/visit-tracker.js';
 import { type DayDevice, type DayFrame, HABITS, type PresenceDay, type Span } from './presence-day.js';
 import { arpReplyToSensor } from './presence-frames.js';
 import { Random } from './random.js';
 
-const TRIES = 3;
-const WAIT_MS = 2_000;
 /** Share of tries that a sleeping device answers if it answers at all while it sleeps as it does. */
 const ANSWERED_TRIES = 0.75;
 /** Of a sleeping device. Some answers come after the sensor has asked again; they are heard all the same. */
@@ -25,12 +28,13 @@ function isWithin(spans: readonly Span[], atMs: number): boolean {
   return spans.some(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
 }
 
-/** How the device answers questions asked at `atMs`: share of tries, and after how long. */
-function manner(
-  device: DayDevice,
-  atMs: number,
-  random: Random,
-): { share: number; afterMs: readonly [number, number] } {
+/** How a device answers in one silence: the share of tries, and after how long. */
+interface Manner {
+  readonly share: number;
+  readonly afterMs: readonly [number, number];
+}
+
+function mannerOf(device: DayDevice, atMs: number, random: Random): Manner {
   if (!isWithin(device.stays, atMs)) return { share: 0, afterMs: PROMPT_MS };
   if (isWithin(device.awake, atMs)) return { share: AWAKE_ANSWERS, afterMs: PROMPT_MS };
   const habit = HABITS[device.kind];
@@ -38,56 +42,82 @@ function manner(
   return { share: random.chance(reached) ? ANSWERED_TRIES : 0, afterMs: LATE_MS };
 }
 
-/** When the sensor hears an answer to the questions it asks from `fromMs` on; null when it hears none. */
-function answeredAt(device: DayDevice, fromMs: number, random: Random): number | null {
-  const { share, afterMs } = manner(device, fromMs, random);
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (!random.chance(share)) continue;
-    const atMs = Math.round(fromMs + attempt * WAIT_MS + random.between(afterMs));
-    return isWithin(device.stays, atMs) ? atMs : null;
+/** A device that is asked. */
+class Answerer {
+  private manner: Manner = { share: 0, afterMs: PROMPT_MS };
+
+  constructor(
+    private readonly device: DayDevice,
+    private readonly random: Random,
+  ) {}
+
+  /** The answer to one question; null when there is none. `tries` is how often it was asked before in this silence. */
+  answerTo(tries: number, atMs: number): DayFrame | null {
+    const { device, random } = this;
+    if (tries === 0) this.manner = mannerOf(device, atMs, random);
+    const { share, afterMs } = this.manner;
+    if (!random.chance(share)) return null;
+    const answeredMs = Math.round(atMs + random.between(afterMs));
+    return isWithin(device.stays, answeredMs)
+      ? { ...arpReplyToSensor(device), atMs: answeredMs, mac: device.mac }
+      : null;
   }
-  return null;
 }
 
-/** What `device` answers, given what the sensor hears of it anyway. A silence is asked into once. */
-function answersOf(device: DayDevice, heard: readonly DayFrame[], settings: ProbeSettings, random: Random): DayFrame[] {
-  const { gapMs, keepAlives } = settings;
-  const answers: DayFrame[] = [];
-  let latestMs = Number.NEGATIVE_INFINITY;
-  let next = 0;
-  const hear = () => {
-    const frame = heard[next++];
-    if (frame === undefined) return;
-    const isOpen = frame.atMs - latestMs <= gapMs;
-    if (frame.evidence === 'sighting' || (keepAlives && frame.evidence === 'keep-alive' && isOpen)) {
-      latestMs = Math.max(latestMs, frame.atMs);
+/** What a sensor makes of frames, as far as it decides whom to ask. */
+class AskingSensor {
+  readonly tracker: VisitTracker;
+  readonly silent: SilentDevices;
+  private readonly sighting = new Sighting();
+  private readonly announcement = new Announcement();
+
+  constructor(private readonly settings: ProbeSettings) {
+    const { gapMs } = settings;
+    this.tracker = new VisitTracker({ gapMs, settleMs: 3_000, holdMs: gapMs }, { onActive() {}, onEnded() {} });
+    this.silent = new SilentDevices(gapMs, this.tracker);
+  }
+
+  hear({ bytes, evidence, mac, atMs }: DayFrame): void {
+    this.tracker.advance(atMs);
+    if (evidence === 'keep-alive') {
+      if (this.settings.keepAlives) this.tracker.keepAlive(parseMac(mac) ?? 0, atMs, atMs);
+    } else if (decodeFrame(bytes, bytes.length, 'ethernet', this.sighting, this.announcement) === 'sighting') {
+      this.tracker.observe(this.sighting, atMs, atMs);
     }
-  };
-  let askedMs = Number.NEGATIVE_INFINITY;
-  for (;;) {
-    const silentMs = latestMs + gapMs / 3;
-    const nextMs = heard[next]?.atMs ?? Number.POSITIVE_INFINITY;
-    const isOver = next >= heard.length && (latestMs === Number.NEGATIVE_INFINITY || askedMs === silentMs);
-    if (isOver) return answers;
-    if (latestMs === Number.NEGATIVE_INFINITY || nextMs <= silentMs || askedMs === silentMs) {
-      hear();
-      continue;
-    }
-    askedMs = silentMs;
-    const atMs = answeredAt(device, silentMs, random);
-    if (atMs === null) continue;
-    answers.push({ ...arpReplyToSensor(device), atMs, mac: device.mac });
-    latestMs = atMs;
   }
 }
 
 /** `heard`, and with it what the sensor would have heard in answer to its probes. In order of time. */
 export function withProbing(day: PresenceDay, heard: readonly DayFrame[], settings: ProbeSettings): DayFrame[] {
-  const byMac = new Map<string, DayFrame[]>(day.devices.map(({ mac }) => [mac, []]));
-  for (const frame of heard) byMac.get(frame.mac)?.push(frame);
-  const answers = day.devices.flatMap((device, number) => {
-    const random = new Random(day.seed * 92_821 + number * 389 + 7);
-    return answersOf(device, byMac.get(device.mac) ?? [], settings, random);
-  });
-  return [...heard, ...answers].sort((a, b) => a.atMs - b.atMs);
+  const sensor = new AskingSensor(settings);
+  const answerers = new Map(
+    day.devices.map((device, number) => {
+      return [device.mac, new Answerer(device, new Random(day.seed * 92_821 + number * 389 + 7))] as const;
+    }),
+  );
+  const all: DayFrame[] = [];
+  /** On their way, the earliest first. */
+  const answers: DayFrame[] = [];
+  let next = 0;
+  const earliestMs = (frame: DayFrame | undefined) => frame?.atMs ?? Number.POSITIVE_INFINITY;
+  // Later nobody is in a visit any more.
+  const endMs = (heard.at(-1)?.atMs ?? 0) + settings.gapMs;
+  for (let nowMs = heard[0]?.atMs ?? 0; nowMs <= endMs || answers.length > 0; ) {
+    while (Math.min(earliestMs(heard[next]), earliestMs(answers[0])) <= nowMs) {
+      const frame = earliestMs(answers[0]) < earliestMs(heard[next]) ? answers.shift() : heard[next++];
+      if (frame === undefined) break;
+      sensor.hear(frame);
+      all.push(frame);
+    }
+    sensor.tracker.advance(nowMs);
+    const askedMs = nowMs;
+    const isSent = sensor.silent.ask(nowMs, ({ mac }, tries) => {
+      const answer = answerers.get(formatMac(mac))?.answerTo(tries, askedMs);
+      if (answer) answers.push(answer);
+      return true;
+    });
+    answers.sort((a, b) => a.atMs - b.atMs);
+    nowMs += isSent ? PROBE_EVERY_MS : sensor.silent.lookEveryMs;
+  }
+  return all;
 }

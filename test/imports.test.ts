@@ -15,6 +15,7 @@ const ROOMS = [
   'nexudus',
   'devices',
   'outbox',
+  'notices',
   'pipeline',
   'presenters',
   'config',

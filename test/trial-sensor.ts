@@ -6,6 +6,7 @@ import type { InterfaceState } from '../src/capture/interface-watch.js';
 import { readConfig } from '../src/config/read.js';
 import type { PipelineListener } from '../src/pipeline/listeners.js';
 import type { Pipeline } from '../src/pipeline/pipeline.js';
+import type { HealthPatience } from '../src/sensor/notifier.js';
 import { type Sensor, startSensor } from '../src/sensor/sensor.js';
 import { ARP, arp, ascii, dhcp, ethernet, IPV4, ipv4, option, REQUEST, udp } from './decode/frames.js';
 import { HandFedSource } from './hand-fed-source.js';
@@ -35,6 +36,8 @@ export interface TrialOptions {
   readonly listener?: PipelineListener;
   /** How long a clock that nobody has confirmed is not trusted. */
   readonly trustClockAfterMs?: number;
+  /** How long health must have changed before the webhook is told. */
+  readonly healthPatience?: HealthPatience;
   /** Default: nothing is logged. */
   readonly log?: Logger;
   /** More settings. */
@@ -111,6 +114,7 @@ export class TrialSensor {
         },
         pace: async () => {},
         ...(options.trustClockAfterMs === undefined ? {} : { trustClockAfterMs: options.trustClockAfterMs }),
+        ...(options.healthPatience === undefined ? {} : { healthPatience: options.healthPatience }),
         ...(options.listener === undefined ? {} : { listeners: [options.listener] }),
       },
     );

@@ -3,6 +3,7 @@ import { formatMac, type MacAddress, macDigits } from '../addresses/mac-address.
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
 import { labelsEverywhere } from '../devices/label-store.js';
+import { forgetNotices } from '../notices/redis-notices.js';
 import { RedisOutbox } from '../outbox/redis-outbox.js';
 import { countWords } from '../presenters/count-words.js';
 import { keysLike, type RedisClient } from '../redis/client.js';
@@ -23,6 +24,7 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
     const visits = await forgetVisits(redis, mac);
     const outbox = new RedisOutbox(redis, { retentionMs });
     const entries = await outbox.forget(mac).finally(() => outbox.close());
+    await forgetNotices(redis, formatMac(mac));
     const labels = await labelsEverywhere(redis, mac, { remove: options.labels });
     process.stdout.write(
       `${formatMac(mac)}: ${countWords(monitors, 'running monitor')} told, ` +

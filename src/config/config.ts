@@ -42,6 +42,8 @@ export interface Config {
   readonly statusHost: string;
   readonly statusPort: number;
   readonly statusToken: string | null;
+  /** The webhook and the secret that signs for it; null when nobody is told. */
+  readonly notify: { readonly url: string; readonly secret: string } | null;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly logMacs: 'masked' | 'full';
 }

@@ -26,6 +26,7 @@ export function findInconsistencies(settings: GivenSettings, needs: Needs): stri
     ...nexudusUrlProblems(settings),
     ...durationProblems(settings),
     ...statusProblems(settings),
+    ...noticeProblems(settings),
   ];
 }
 
@@ -87,6 +88,17 @@ function statusProblems({ values, valid }: GivenSettings): string[] {
   const host = valid('STATUS_HOST') ?? '';
   if (isLoopback(host) || values.STATUS_TOKEN !== undefined || valid('STATUS_PORT') === 0) return [];
   return [`STATUS_TOKEN: must be set when STATUS_HOST (${host}) is not loopback`];
+}
+
+function noticeProblems({ values, valid }: GivenSettings): string[] {
+  const problems: string[] = [];
+  const hasUrl = values.NOTIFY_URL !== undefined;
+  if (hasUrl !== (values.NOTIFY_SECRET !== undefined))
+    problems.push(`${hasUrl ? 'NOTIFY_SECRET' : 'NOTIFY_URL'}: must be set too, notices are signed`);
+  const url = URL.parse(valid('NOTIFY_URL') ?? '');
+  if (url?.protocol === 'http:' && !isLoopback(url.hostname))
+    problems.push('NOTIFY_URL: must be https:// unless it is on this machine: notices hold personal data');
+  return problems;
 }
 
 function isLoopback(host: string): boolean {

@@ -110,6 +110,10 @@ function configOf(env: Environment, ignore: IgnoreRules, knownDevices: ReadonlyM
     statusHost: env.STATUS_HOST,
     statusPort: env.STATUS_PORT,
     statusToken: env.STATUS_TOKEN ?? null,
+    notify:
+      env.NOTIFY_URL === undefined || env.NOTIFY_SECRET === undefined
+        ? null
+        : { url: env.NOTIFY_URL, secret: env.NOTIFY_SECRET },
     logLevel: env.LOG_LEVEL,
     logMacs: env.LOG_MACS,
   };

@@ -24,6 +24,8 @@ export const SECRETS = [
   'NEXUDUS_ACCESS_TOKEN',
   'REDIS_URL',
   'STATUS_TOKEN',
+  'NOTIFY_URL',
+  'NOTIFY_SECRET',
 ] as const;
 
 /** RFC 4648 base32, with spaces and dashes. Two letters are needed for an octet. */
@@ -116,6 +118,15 @@ export const ENVIRONMENT = z.object({
     .min(16, { message: 'must have at least 16 characters' })
     .optional()
     .describe('Password of the status server; required when STATUS_HOST is not loopback'),
+  NOTIFY_URL: url(['http:', 'https:'], 'https://example.com/hook')
+    .refine((text) => !hasLogin(text), { message: 'must not have a user name or password in it' })
+    .optional()
+    .describe('A webhook that is told of unrecognised devices (personal data) and of health; by default nobody is'),
+  NOTIFY_SECRET: z
+    .string()
+    .min(16, { message: 'must have at least 16 characters' })
+    .optional()
+    .describe('What notices to NOTIFY_URL are signed with: any text, or whsec_ and base64'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
       message: 'must be one of fatal, error, warn, info, debug, trace',

@@ -11,6 +11,7 @@ import { ReportStates } from '../status/facts/report-state.js';
 import { SensorClock } from './clock.js';
 import type { Closing } from './closing.js';
 import type { Logger } from './log.js';
+import { type HealthPatience, type Notifier, openNotifier } from './notifier.js';
 import { SensorLog } from './sensor-log.js';
 import { openStore, type Store } from './store.js';
 
@@ -31,6 +32,8 @@ export interface SensorParts {
   readonly reports: ReportStates;
   /** Null when the status server is turned off. */
   readonly metrics: Metrics | null;
+  /** Null when no webhook is to be told. */
+  readonly notifier: Notifier | null;
 }
 
 export interface PartsOptions {
@@ -39,6 +42,7 @@ export interface PartsOptions {
   /** In addition to log, metrics and status page. */
   readonly listeners: readonly PipelineListener[];
   readonly trustClockAfterMs: number | undefined;
+  readonly healthPatience: HealthPatience | undefined;
   readonly onLabelsChanged: (macs: ReadonlySet<MacAddress>) => void;
   /** See SensorClockEdges. */
   readonly onClockTrusted: (shiftMs: number) => void;
@@ -55,7 +59,14 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
   const arrivals = new Arrivals(config.timeZone);
   const reports = new ReportStates({ businessId, retentionMs: config.retentionMs, isDryRun: config.dryRun });
   const remembering = metrics === null ? [] : [metrics, arrivals, reports];
-  const listeners = new Listeners(sensorLog, ...remembering, ...options.listeners);
+  const { healthPatience } = options;
+  const notifier = openNotifier(config, { log, closing, redis: store.redis, healthPatience });
+  const listeners = new Listeners(
+    sensorLog,
+    ...remembering,
+    ...(notifier === null ? [] : [notifier]),
+    ...options.listeners,
+  );
 
   const labels = new Labels();
   const labelStore = await store.openLabels((all) => {
@@ -71,5 +82,18 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
     log: log.child({ stage: 'clock' }),
   });
   closing.add(() => clock.close());
-  return { log, sensorLog, store, directory, labels, labelStore, listeners, clock, arrivals, reports, metrics };
+  return {
+    log,
+    sensorLog,
+    store,
+    directory,
+    labels,
+    labelStore,
+    listeners,
+    clock,
+    arrivals,
+    reports,
+    metrics,
+    notifier,
+  };
 }

@@ -9,11 +9,13 @@ import { OutboxWatch } from '../outbox/outbox-watch.js';
 import type { PipelineListener } from '../pipeline/listeners.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { NexudusWatch } from '../status/facts/nexudus-watch.js';
+import { factsAbout } from '../status/facts/sensor-facts.js';
 import type { StatusServer } from '../status/http/server.js';
 import { watchClock } from './clock.js';
 import { Closing, within } from './closing.js';
 import { startDelivering } from './deliver.js';
 import type { Logger } from './log.js';
+import type { HealthPatience } from './notifier.js';
 import { openParts, type SensorParts } from './parts.js';
 import { type Sensing, startSensing } from './sense.js';
 import { sensorFacts, serveSensorStatus } from './serve-status.js';
@@ -32,6 +34,8 @@ export interface SensorEdges {
   readonly pace?: Pace;
   /** For tests: when a clock that nobody has confirmed is trusted, in place of two minutes. */
   readonly trustClockAfterMs?: number;
+  /** For tests: when the webhook is told that health has changed, in place of a minute. */
+  readonly healthPatience?: HealthPatience;
   /** Stops the pipeline, also while the sensor is starting. */
   readonly stop?: AbortSignal;
   /** Listeners besides log, metrics and status page. */
@@ -65,6 +69,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     closing,
     listeners: edges.listeners ?? [],
     trustClockAfterMs: edges.trustClockAfterMs,
+    healthPatience: edges.healthPatience,
     onLabelsChanged: (macs) => sensing?.pipeline.redecide(macs),
     onClockTrusted: (shiftMs) => sensing?.pipeline.clockTrusted(shiftMs),
   });
@@ -131,5 +136,6 @@ function deliverAndShow(
   const onLoaded = () => pipeline.directoryLoaded();
   const sync = startDelivering(config, { ...parts, interfaces, rules, observer, onLoaded, pace, closing });
   const facts = sensorFacts(config, { version, parts, sensing, outboxWatch, sync, nexudus });
+  parts.notifier?.watchHealth(() => factsAbout(facts));
   return () => serveSensorStatus(config, facts, metrics, log);
 }

@@ -63,9 +63,28 @@ export function outboxRetry(id: string | undefined, options: { readonly all: boo
   });
 }
 
-/** Removes an entry. @throws ConfigError */
-export function outboxDrop(id: string): Promise<number> {
+export interface DropFlags {
+  readonly all: boolean;
+  readonly unproven: boolean;
+  /** ms since the epoch. */
+  readonly before?: number | undefined;
+}
+
+/** Takes an entry out for good, or all that fit the options. @throws ConfigError */
+export function outboxDrop(id: string | undefined, { all, unproven, before }: DropFlags): Promise<number> {
+  const isFiltered = unproven || before !== undefined;
+  if ([id !== undefined, all, isFiltered].filter(Boolean).length !== 1) {
+    throw new ConfigError(['outbox drop: give either the ID of an entry, or --all, or --unproven and --before']);
+  }
   return withOutbox(async (outbox) => {
+    if (id === undefined) {
+      const { dropped, busy } = await outbox.dropAll({
+        isUnproven: unproven,
+        ...(before === undefined ? {} : { beforeMs: before }),
+      });
+      process.stdout.write(`${dropped} dropped${busy === 0 ? '' : `, ${busy} not: it is being delivered`}.\n`);
+      return 0;
+    }
     if (!(await outbox.drop(id))) throw new Error(`no entry has the ID ${id} ("wifi-monitor outbox" lists them)`);
     process.stdout.write(`${id} dropped.\n`);
     return 0;

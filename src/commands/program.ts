@@ -7,6 +7,7 @@ import type { DecisionKind } from '../devices/decision.js';
 import { LABEL_KINDS, type LabelKind } from '../devices/labels.js';
 import { collectRules, deviceMacOf, labelNameOf, macOf, timeOf } from './arguments.js';
 import type { LabelRequest } from './label.js';
+import type { DropFlags } from './outbox.js';
 
 /** Exit codes: 0 done, 1 something failed, 2 wrong usage or configuration. */
 const FAILED = 1;
@@ -156,10 +157,13 @@ function addOutbox(program: Command, exitWith: ExitWith): void {
     });
   outbox
     .command('drop')
-    .description('take an entry out for good')
-    .argument('<id>', 'ID of the entry')
-    .action(async (id: string) => {
-      exitWith(await (await import('./outbox.js')).outboxDrop(id));
+    .description('take an entry out for good, or many')
+    .argument('[id]', 'ID of the entry')
+    .option('--all', 'every entry, refused ones too', false)
+    .option('--unproven', 'those of devices that have shown themselves only once', false)
+    .option('--before <time>', 'those that were added before: 2026-03-02T09:00Z', timeOf)
+    .action(async (id: string | undefined, options: DropFlags) => {
+      exitWith(await (await import('./outbox.js')).outboxDrop(id, options));
     });
 }
 

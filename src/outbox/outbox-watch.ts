@@ -1,4 +1,5 @@
 // What is in the outbox, asked often enough for health and never more often than Redis should notice.
+import type { DayBudget, DaySpent } from './day-budget.js';
 import type { Outbox, OutboxCounts } from './outbox.js';
 import { RecentAnswer } from './recent-answer.js';
 
@@ -8,6 +9,8 @@ export interface OutboxLook {
   readonly counts: OutboxCounts;
   /** When the oldest entry that is not failed was added, ms since the epoch. */
   readonly oldestMs: number | null;
+  /** The posts of today. */
+  readonly spent: DaySpent;
 }
 
 export class OutboxWatch {
@@ -15,10 +18,14 @@ export class OutboxWatch {
   private readonly timer: NodeJS.Timeout;
 
   /** `onLook` hears of every answer. */
-  constructor(outbox: Pick<Outbox, 'counts' | 'oldestMs'>, onLook: (look: OutboxLook) => void) {
+  constructor(
+    outbox: Pick<Outbox, 'counts' | 'oldestMs'>,
+    budget: Pick<DayBudget, 'spent'>,
+    onLook: (look: OutboxLook) => void,
+  ) {
     this.look = new RecentAnswer(async () => {
-      const [counts, oldestMs] = await Promise.all([outbox.counts(), outbox.oldestMs()]);
-      const look = { counts, oldestMs };
+      const [counts, oldestMs, spent] = await Promise.all([outbox.counts(), outbox.oldestMs(), budget.spent()]);
+      const look = { counts, oldestMs, spent };
       onLook(look);
       return look;
     });

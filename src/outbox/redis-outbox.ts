@@ -100,9 +100,9 @@ export class RedisOutbox implements Outbox {
 
   async prove(id: string, businessId: number): Promise<'done' | 'busy'> {
     const job = await this.queue.getJob(id);
-    if (job === undefined || lineOf(job.priority) === 'proven') return 'done';
+    if (job === undefined) return 'done';
     // The line alone says who is proven: the report itself may be written to by who delivers it at this moment.
-    await this.moveToEnd(job, businessId, 'proven');
+    if (lineOf(job.priority) !== 'proven') await this.moveToEnd(job, businessId, 'proven');
     const state = await this.queue.getJobState(id);
     if (state === 'active') return 'busy';
     if (state === 'delayed' && job.failedReason === AWAITS_PROOF) {

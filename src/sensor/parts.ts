@@ -5,8 +5,10 @@ import { Directory } from '../devices/directory/directory.js';
 import type { LabelStore } from '../devices/label-store.js';
 import { Labels } from '../devices/labels.js';
 import { Listeners, type PipelineListener } from '../pipeline/listeners.js';
+import { ArrivalRate } from '../status/facts/arrival-rate.js';
 import { Arrivals } from '../status/facts/arrivals.js';
 import type { Metrics } from '../status/facts/metrics.js';
+import { RefusalWatch } from '../status/facts/refusal-watch.js';
 import { ReportStates } from '../status/facts/report-state.js';
 import { SensorClock } from './clock.js';
 import type { Closing } from './closing.js';
@@ -29,6 +31,8 @@ export interface SensorParts {
   readonly clock: SensorClock;
   /** What the status page remembers. */
   readonly arrivals: Arrivals;
+  readonly arrivalRate: ArrivalRate;
+  readonly refusals: RefusalWatch;
   readonly reports: ReportStates;
   /** Null when the status server is turned off. */
   readonly metrics: Metrics | null;
@@ -57,12 +61,16 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
   const metrics =
     config.statusPort === 0 ? null : new (await import('../status/facts/metrics.js')).Metrics(config.postsPerDay);
   const arrivals = new Arrivals(config.timeZone);
+  const arrivalRate = new ArrivalRate();
+  const refusals = new RefusalWatch();
   const reports = new ReportStates({ businessId, retentionMs: config.retentionMs, isDryRun: config.dryRun });
   const remembering = metrics === null ? [] : [metrics, arrivals, reports];
   const { healthPatience } = options;
   const notifier = openNotifier(config, { log, closing, redis: store.redis, healthPatience });
   const listeners = new Listeners(
     sensorLog,
+    arrivalRate,
+    refusals,
     ...remembering,
     ...(notifier === null ? [] : [notifier]),
     ...options.listeners,
@@ -92,6 +100,8 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
     listeners,
     clock,
     arrivals,
+    arrivalRate,
+    refusals,
     reports,
     metrics,
     notifier,

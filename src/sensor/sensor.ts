@@ -120,7 +120,7 @@ function deliverAndShow(
   closing: Closing,
 ): () => Promise<StatusServer | null> {
   const { store, metrics, clock } = parts;
-  const outboxWatch = new OutboxWatch(store.outbox, ({ counts }) => {
+  const outboxWatch = new OutboxWatch(store.outbox, store.budget, ({ counts }) => {
     sensing.guard.queued = counts.waiting + counts.delayed + counts.active;
   });
   closing.add(() => outboxWatch.close());

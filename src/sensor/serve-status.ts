@@ -22,7 +22,7 @@ export interface FactSources {
 
 export function sensorFacts(config: Config, sources: FactSources): SensorFacts {
   const { version, parts, sensing, outboxWatch, sync, nexudus } = sources;
-  const { store, directory, labels, labelStore, sensorLog, arrivals, reports } = parts;
+  const { store, directory, labels, labelStore, sensorLog, arrivals, arrivalRate, refusals, reports } = parts;
   const { pipeline, guard, equipment } = sensing;
   return {
     version,
@@ -35,6 +35,8 @@ export function sensorFacts(config: Config, sources: FactSources): SensorFacts {
     outbox: store.outbox,
     outboxWatch,
     arrivals,
+    arrivalRate,
+    refusals,
     reports,
     directory,
     equipment,

@@ -7,6 +7,9 @@
 //   - the latest read or post was refused or not answered by Nexudus (being asked to slow down is no failure), or the directory was
 //     never read, or not for three refresh periods
 //   - the outbox holds failed check-ins that Nexudus refused, or one that has waited for more than an hour
+//   - Nexudus refuses the failed check-ins of a location
+//   - three quarters of the day's posts are used up, or all of them
+//   - far more devices arrive than is usual here
 //   - new devices are held back: a suspected flood, or a full outbox
 //   - a second DHCP server answers, or a second device claims the gateway's address
 //
@@ -14,11 +17,14 @@
 // when every capture has failed. A restart brings back neither Nexudus nor Redis nor a cable. Waiting for them loses nothing, but a
 // restart loses the frames of some seconds.
 import type { InterfaceState } from '../../capture/interface-watch.js';
+import type { DaySpent } from '../../outbox/day-budget.js';
 import type { OutboxCounts } from '../../outbox/outbox.js';
 import { countWords } from '../../presenters/count-words.js';
 
 const OLDEST_IN_OUTBOX_MS = 3_600_000;
 const REFRESHES_MISSED = 3;
+/** So much of the day's number of posts may be used up before an operator should look. */
+const MUCH_OF_DAY = 0.75;
 
 export interface HealthFacts {
   readonly version: string;
@@ -37,6 +43,12 @@ export interface HealthFacts {
   };
   /** Null when the outbox does not answer. */
   readonly outbox: (OutboxCounts & { readonly oldestAgeMs: number | null }) | null;
+  /** Posts of today, by all sensors on one Redis; null when Redis does not answer. */
+  readonly day: DaySpent | null;
+  /** Failed check-ins that Nexudus refuses to take from this account, as far as this sensor tried them. */
+  readonly refusals: readonly RefusalFacts[];
+  /** How many devices arrived within ten minutes, when that is far above what is usual; else null. */
+  readonly unusualArrivals: number | null;
   readonly visits: {
     readonly open: number;
     readonly waiting: number;
@@ -48,6 +60,16 @@ export interface HealthFacts {
   readonly flood: { readonly isHoldingBack: boolean; readonly isOutboxFull: boolean; readonly refused: number };
   /** Steady time now. The times of interfaces are steady time too. */
   readonly steadyMs: number;
+}
+
+/** Of one location. */
+export interface RefusalFacts {
+  readonly businessId: number;
+  readonly count: number;
+  /** Start of the visit that was refused first, ms since the epoch. */
+  readonly firstStartMs: number;
+  /** What Nexudus says, without MACs. */
+  readonly reason: string;
 }
 
 export interface NexudusFacts {
@@ -78,6 +100,8 @@ export interface Health {
   readonly nexudus: { readonly lastSuccessAgeSeconds: number | null; readonly failures: readonly string[] } | null;
   readonly directory: { readonly loaded: boolean; readonly devices: number; readonly ageSeconds: number | null };
   readonly outbox: (OutboxCounts & { readonly oldestAgeSeconds: number | null }) | null;
+  /** Posts of today (UTC). */
+  readonly day: DaySpent | null;
   readonly visits: { readonly open: number; readonly waiting: number; readonly givenUp: number };
   readonly flood: { readonly suspected: boolean; readonly refused: number };
 }
@@ -89,6 +113,8 @@ export function healthOf(facts: HealthFacts): Health {
     ...storeReasons(facts),
     ...nexudusReasons(facts),
     ...outboxReasons(facts),
+    ...refusalReasons(facts),
+    ...dayReasons(facts),
     ...floodReasons(facts),
     ...facts.equipmentConflicts,
   ];
@@ -116,6 +142,7 @@ export function healthOf(facts: HealthFacts): Health {
         : { lastSuccessAgeSeconds: secondsOrNull(nexudus.lastSuccessAgeMs), failures: nexudus.failures },
     directory: { loaded: directory.loaded, devices: directory.devices, ageSeconds: secondsOrNull(directory.ageMs) },
     outbox: outbox === null ? null : outboxHealth(outbox),
+    day: facts.day,
     visits: { open: visits.open, waiting: visits.waiting, givenUp: visits.givenUp },
     flood: { suspected: flood.isHoldingBack, refused: flood.refused },
   };
@@ -163,7 +190,28 @@ function* outboxReasons({ outbox }: HealthFacts): Generator<string> {
   }
 }
 
-function* floodReasons({ flood }: HealthFacts): Generator<string> {
+function* refusalReasons({ refusals }: HealthFacts): Generator<string> {
+  for (const { businessId, count, firstStartMs, reason } of refusals) {
+    const first = new Date(firstStartMs).toISOString().slice(0, 16).replace('T', ' ');
+    const what = countWords(count, 'failed check-in', 'failed check-ins');
+    yield `Nexudus refuses ${what} of location ${businessId}, the first of the visit of ${first} UTC: ${reason} ("wifi-monitor outbox" lists them)`;
+  }
+}
+
+function* dayReasons({ day }: HealthFacts): Generator<string> {
+  if (day === null) return;
+  const { posts, perDay, unproven, unprovenPerDay } = day;
+  const used = `${posts} of ${perDay} posts of today (UTC) are used up (NEXUDUS_POSTS_PER_DAY)`;
+  if (posts >= perDay) yield `${used}: failed check-ins wait for tomorrow`;
+  else if (posts >= perDay * MUCH_OF_DAY) yield `${used}: more than is usual`;
+  if (posts < perDay && unproven >= unprovenPerDay)
+    yield `${unproven} posts of today (UTC) were of devices that showed themselves only once: further ones wait until they prove themselves, or for tomorrow`;
+}
+
+function* floodReasons({ flood, unusualArrivals }: HealthFacts): Generator<string> {
+  if (unusualArrivals !== null) {
+    yield `${unusualArrivals} unregistered devices arrived within ten minutes, far more than is usual here: somebody may be making addresses up ("wifi-monitor outbox drop --unproven" drops what waits of those)`;
+  }
   if (!flood.isHoldingBack) return;
   yield flood.isOutboxFull
     ? 'the outbox is full: new devices are not reported until it is shorter'

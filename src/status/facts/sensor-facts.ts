@@ -10,9 +10,11 @@ import type { Outbox } from '../../outbox/outbox.js';
 import type { OutboxWatch } from '../../outbox/outbox-watch.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { FloodGuard } from '../../visits/flood-guard.js';
+import type { ArrivalRate } from './arrival-rate.js';
 import type { Arrivals } from './arrivals.js';
 import type { HealthFacts } from './health.js';
 import type { NexudusWatch } from './nexudus-watch.js';
+import type { RefusalWatch } from './refusal-watch.js';
 import type { ReportStates } from './report-state.js';
 
 export interface SensorFacts {
@@ -27,6 +29,8 @@ export interface SensorFacts {
   readonly outbox: Pick<Outbox, 'list' | 'retry'>;
   readonly outboxWatch: OutboxWatch;
   readonly arrivals: Arrivals;
+  readonly arrivalRate: ArrivalRate;
+  readonly refusals: RefusalWatch;
   readonly reports: ReportStates;
   readonly directory: Directory;
   readonly equipment: Pick<Equipment, 'conflicts'>;
@@ -67,6 +71,9 @@ export async function factsAbout(sensor: SensorFacts): Promise<HealthFacts> {
       outbox === null
         ? null
         : { ...outbox.counts, oldestAgeMs: outbox.oldestMs === null ? null : Date.now() - outbox.oldestMs },
+    day: outbox?.spent ?? null,
+    refusals: sensor.refusals.facts(),
+    unusualArrivals: sensor.arrivalRate.unusual(),
     visits: {
       open: pipeline.tracker.size,
       waiting: pipeline.waiting(),

@@ -21,6 +21,8 @@ const ETH0: HealthFacts['interfaces'][number] = {
   reopened: 3,
 };
 
+const DAY = { posts: 100, perDay: 2_500, unproven: 40, unprovenPerDay: 1_500 };
+
 const WELL: HealthFacts = {
   version: '1.2.3',
   upMs: 100_000,
@@ -29,6 +31,9 @@ const WELL: HealthFacts = {
   nexudus: { lastSuccessAgeMs: 1_000, failures: [] },
   directory: { loaded: true, devices: 7, ageMs: 60_000, refreshMs: 300_000 },
   outbox: { waiting: 1, delayed: 0, active: 0, failed: 0, oldestAgeMs: 2_000 },
+  day: DAY,
+  refusals: [],
+  unusualArrivals: null,
   visits: { open: 4, waiting: 0, failing: false, givenUp: 0 },
   flood: { isHoldingBack: false, isOutboxFull: false, refused: 0 },
   equipmentConflicts: [],
@@ -59,6 +64,7 @@ test('when all is well health is ok, and tells the numbers', () => {
     nexudus: { lastSuccessAgeSeconds: 1, failures: [] },
     directory: { loaded: true, devices: 7, ageSeconds: 60 },
     outbox: { waiting: 1, delayed: 0, active: 0, failed: 0, oldestAgeSeconds: 2 },
+    day: DAY,
     visits: { open: 4, waiting: 0, givenUp: 0 },
     flood: { suspected: false, refused: 0 },
   });
@@ -112,6 +118,15 @@ test.each<[what: string, change: Partial<HealthFacts>, reason: RegExp]>([
   ],
   ['a second DHCP server', { equipmentConflicts: ['a second DHCP server answers'] }, /second DHCP server/],
   ['a flood', { flood: { isHoldingBack: true, isOutboxFull: false, refused: 9 } }, /^suspected flood/],
+  [
+    'a location that is refused',
+    { refusals: [{ businessId: 88, count: 2, firstStartMs: Date.parse('2026-03-02T09:32:10Z'), reason: '403' }] },
+    /^Nexudus refuses 2 failed check-ins of location 88, the first of the visit of 2026-03-02 09:32 UTC: 403/,
+  ],
+  ['three quarters of a day', { day: { ...DAY, posts: 1_875 } }, /^1875 of 2500 posts of today/],
+  ['a day that is used up', { day: { ...DAY, posts: 2_500, unproven: 1_500 } }, /wait for tomorrow$/],
+  ['many that show themselves once', { day: { ...DAY, posts: 1_600, unproven: 1_500 } }, /wait until they prove/],
+  ['far more arrivals than usual', { unusualArrivals: 600 }, /^600 unregistered devices arrived within ten minutes/],
   ['a full outbox', { flood: { isHoldingBack: true, isOutboxFull: true, refused: 9 } }, /^the outbox is full/],
 ])('%s makes health degraded, and the sensor still works', (_what, change, reason) => {
   const { status, reasons, working } = healthOf({ ...WELL, ...change });

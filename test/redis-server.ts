@@ -21,7 +21,8 @@ export class RedisServer {
   readonly url: string;
   /** A unix socket, which (unlike the port) can be reached from every network namespace: `new Redis(server.socketPath)`. */
   readonly socketPath: string;
-  readonly #directory: string;
+  /** Where its files are. */
+  readonly directory: string;
   readonly #options: RedisOptions;
   #process: RunningProcess | undefined;
 
@@ -29,14 +30,14 @@ export class RedisServer {
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
     this.socketPath = join(directory, 'redis.sock');
-    this.#directory = directory;
+    this.directory = directory;
     this.#options = options;
   }
 
   /** Starts the server and resolves once it answers. */
   async start(): Promise<void> {
     const place = ['--bind', '127.0.0.1', '--port', `${this.port}`, '--unixsocket', this.socketPath];
-    const quiet = ['--dir', this.#directory, '--save', '', '--appendonly', 'no'];
+    const quiet = ['--dir', this.directory, '--save', '', '--appendonly', 'no'];
     const server = new RunningProcess('redis-server', [...place, ...quiet, ...(this.#options.args ?? [])], this.#where);
     this.#process = server;
     // Not every sign of life will do: a server that still loads its data answers LOADING.
@@ -50,7 +51,7 @@ export class RedisServer {
   async stop(): Promise<void> {
     this.resume();
     await this.#process?.stop();
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true });
   }
 
   /** Ends the server in good order and starts it again on the same port with the same files. */

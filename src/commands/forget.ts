@@ -12,7 +12,7 @@ import { withRedis } from '../sensor/redis-connection.js';
 
 /** Returns 0, or 1 when a check-in of the device is being delivered at this moment. @throws ConfigError */
 export async function forget(mac: MacAddress, options: { readonly labels: boolean }): Promise<number> {
-  const { redisUrl, retentionMs } = readConfig(process.env, { nexudus: false });
+  const { redisUrl, retentionMs, outboxRetentionMs } = readConfig(process.env, { nexudus: false });
   if (redisUrl === null) {
     throw new ConfigError([
       'REDIS_URL: must be set: without Redis nothing is kept but in the running monitor, which forgets on restart',
@@ -22,7 +22,7 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
     // Running monitors come first, because they could write it again.
     const monitors = await tellToForget(redis, mac);
     const visits = await forgetVisits(redis, mac);
-    const outbox = new RedisOutbox(redis, { retentionMs });
+    const outbox = new RedisOutbox(redis, { retentionMs, outboxRetentionMs });
     const entries = await outbox.forget(mac).finally(() => outbox.close());
     await forgetNotices(redis, formatMac(mac));
     const labels = await labelsEverywhere(redis, mac, { remove: options.labels });

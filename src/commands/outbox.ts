@@ -10,11 +10,11 @@ import { withRedis } from '../sensor/redis-connection.js';
 const MAX_LISTED = 1_000;
 
 async function withOutbox<T>(work: (outbox: RedisOutbox) => Promise<T>): Promise<T> {
-  const { redisUrl, retentionMs } = readConfig(process.env, { nexudus: false });
+  const { redisUrl, retentionMs, outboxRetentionMs } = readConfig(process.env, { nexudus: false });
   if (redisUrl === null)
     throw new ConfigError(['REDIS_URL: must be set: without Redis the outbox lives inside the monitor alone']);
   return withRedis(redisUrl, async (redis) => {
-    const outbox = new RedisOutbox(redis, { retentionMs });
+    const outbox = new RedisOutbox(redis, { retentionMs, outboxRetentionMs });
     try {
       return await work(outbox);
     } finally {
@@ -41,10 +41,10 @@ export function outboxList(options: { readonly json: boolean }): Promise<number>
       [{ title: 'ID' }, { title: 'STATE' }, { title: 'ADDED (UTC)', dispensable: 1 }, { title: 'REASON', least: 20 }],
       rows,
     );
-    const { waiting, delayed, active, failed } = await outbox.counts();
+    const { waiting, delayed, active, failed, dropped } = await outbox.counts();
     process.stdout.write(
       `${countWords(waiting + delayed + active, 'on its way', 'on their way')} (${delayed} put back), ` +
-        `${failed} refused by Nexudus.\n`,
+        `${failed} refused by Nexudus${dropped === 0 ? '' : `, ${dropped} dropped after waiting for too long`}.\n`,
     );
     return 0;
   });

@@ -39,6 +39,7 @@ export interface Config {
   readonly hintOwners: boolean;
   readonly silenceAlarmMs: number;
   readonly retentionMs: number;
+  readonly outboxRetentionMs: number;
   readonly statusHost: string;
   readonly statusPort: number;
   readonly statusToken: string | null;

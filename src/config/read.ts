@@ -107,6 +107,7 @@ function configOf(env: Environment, ignore: IgnoreRules, knownDevices: ReadonlyM
     hintOwners: env.HINT_OWNERS,
     silenceAlarmMs: env.SILENCE_ALARM,
     retentionMs: env.RETENTION,
+    outboxRetentionMs: env.OUTBOX_RETENTION,
     statusHost: env.STATUS_HOST,
     statusPort: env.STATUS_PORT,
     statusToken: env.STATUS_TOKEN ?? null,

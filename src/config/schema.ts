@@ -111,6 +111,9 @@ export const ENVIRONMENT = z.object({
   RETENTION: duration('24h', 60_000, MAX_DURATION_MS).describe(
     'How long anything about a device is kept after its visit ended',
   ),
+  OUTBOX_RETENTION: duration('30d', 60_000, MAX_DURATION_MS).describe(
+    'How long a failed check-in waits for Nexudus at most; then it is dropped, counted and logged',
+  ),
   STATUS_HOST: text().default('127.0.0.1').describe('Address of the status server'),
   STATUS_PORT: wholeNumber(0, 65_535).default(9467).describe('Port of the status server; 0 turns it off'),
   STATUS_TOKEN: z
@@ -151,8 +154,9 @@ export const VARIABLES: readonly { name: string; initial: string | null; meaning
 function initialText(name: string, schema: z.ZodType): string | null {
   const initial = schema.safeParse(undefined).data;
   if (initial === undefined || (Array.isArray(initial) && initial.length === 0)) return null;
-  const isDuration = /^(VISIT_GAP|SETTLE_TIME|DIRECTORY_REFRESH|REPORT_AGAIN_AFTER|SILENCE_ALARM|RETENTION)$/.test(
-    name,
-  );
+  const isDuration =
+    /^(VISIT_GAP|SETTLE_TIME|DIRECTORY_REFRESH|REPORT_AGAIN_AFTER|SILENCE_ALARM|RETENTION|OUTBOX_RETENTION)$/.test(
+      name,
+    );
   return isDuration ? formatDuration(Number(initial)) : String(initial);
 }

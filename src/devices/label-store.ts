@@ -67,6 +67,8 @@ return 1`;
 const REMOVE = `
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('SET', KEYS[2], ARGV[2])
+-- Without labels nothing is to be left. That the text is gone by then is a change as well.
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('EXPIRE', KEYS[2], 86400) end
 return 1`;
 
 const STORED_LABEL = z.object({

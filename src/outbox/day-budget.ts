@@ -94,8 +94,9 @@ export function budgetInRedis(redis: RedisClient, perDay: number): DayBudget {
   return budget(perDay, async (what, more, day) => {
     const key = what === 'posts' ? `{nwm:outbox}:posts:${day}` : `{nwm:outbox}:unproven-posts:${day}`;
     if (more === 0) return Number((await redis.get(key)) ?? 0);
-    const used = await redis.incrby(key, more);
-    if (used === 1) await redis.expire(key, KEPT_SECONDS);
-    return used;
+    const answers = await redis.multi().incrby(key, more).expire(key, KEPT_SECONDS).exec();
+    const [error, used] = answers?.[0] ?? [new Error('Redis does not count the posts')];
+    if (error) throw error;
+    return Number(used);
   });
 }

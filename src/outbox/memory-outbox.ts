@@ -1,11 +1,14 @@
 // The outbox of one process: for replays and trials. It forgets on exit, and says so where it is started.
+import type { Retentions } from './lifetimes.js';
 import {
   AWAITS_PROOF,
+  type Cleaned,
   type Deliver,
   type Deliverer,
   type DeliveryHooks,
   type DropFilter,
   FIRST_PUT_BACK_MS,
+  MAX_WAIT_MS,
   type Outbox,
   type OutboxCounts,
   type OutboxItem,
@@ -21,6 +24,8 @@ interface Waiting {
   /** When it comes in its line. */
   turn: number;
   readonly addedMs: number;
+  /** When it was refused or withdrawn; 0 while it waits. */
+  finishedMs: number;
   tries: number;
   /** Steady time before which it is not tried again. */
   notBeforeMs: number;
@@ -32,12 +37,12 @@ const MAX_REMEMBERED = 100_000;
 /** Refused entries that wait for a person. */
 const MAX_FAILED = 10_000;
 
-function dropOldest(kept: Map<string, unknown> | Set<string>, most: number): void {
+function dropOldest(kept: Map<string, unknown>, most: number): void {
   const [oldest] = kept.keys();
   if (kept.size > most && oldest !== undefined) kept.delete(oldest);
 }
 
-export interface MemoryOutboxOptions {
+export interface MemoryOutboxOptions extends Partial<Retentions> {
   /** Least time between two tries, ms. */
   readonly spacingMs: number;
   readonly firstPutBackMs?: number;
@@ -46,12 +51,14 @@ export interface MemoryOutboxOptions {
 export class MemoryOutbox implements Outbox {
   private readonly entries = new Map<string, Waiting>();
   private readonly failed = new Map<string, Waiting>();
-  private readonly done = new Set<string>();
+  /** Until when they are remembered, ms since the epoch. */
+  private readonly done = new Map<string, number>();
   /** Those of them that were not needed. */
   private readonly withdrawn = new Map<string, Waiting>();
   private wake: (() => void) | null = null;
   private activeId: string | null = null;
   private pausedUntilMs = 0;
+  private dropped = 0;
   /** The turn that each line serves, and by location and line the latest one given. */
   private readonly served: Record<Line, number> = { proven: 0, unproven: 0 };
   private readonly latest = new Map<string, number>();
@@ -61,7 +68,15 @@ export class MemoryOutbox implements Outbox {
   enqueue(report: Report): void {
     if (this.entries.has(report.id) || this.failed.has(report.id) || this.done.has(report.id)) return;
     const turn = this.nextTurn(report);
-    this.entries.set(report.id, { report, turn, addedMs: Date.now(), tries: 0, notBeforeMs: 0, reason: null });
+    this.entries.set(report.id, {
+      report,
+      turn,
+      addedMs: Date.now(),
+      finishedMs: 0,
+      tries: 0,
+      notBeforeMs: 0,
+      reason: null,
+    });
     this.wake?.();
   }
 
@@ -128,6 +143,7 @@ export class MemoryOutbox implements Outbox {
     const { id } = item.report;
     switch (outcome.kind) {
       case 'not-needed':
+        item.finishedMs = Date.now();
         this.withdrawn.set(id, item);
         dropOldest(this.withdrawn, MAX_FAILED);
         this.entries.delete(id);
@@ -157,6 +173,7 @@ export class MemoryOutbox implements Outbox {
       case 'refused':
         item.reason = outcome.reason;
         item.tries++;
+        item.finishedMs = Date.now();
         this.entries.delete(id);
         this.failed.set(id, item);
         dropOldest(this.failed, MAX_FAILED);
@@ -165,7 +182,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   private remember(id: string): void {
-    this.done.add(id);
+    this.done.set(id, Date.now() + (this.options.retentionMs ?? Number.POSITIVE_INFINITY));
     dropOldest(this.done, MAX_REMEMBERED);
   }
 
@@ -211,7 +228,13 @@ export class MemoryOutbox implements Outbox {
     const now = performance.now();
     const active = this.activeId === null ? 0 : 1;
     const delayed = [...this.entries.values()].filter((item) => item.notBeforeMs > now).length;
-    return { waiting: this.entries.size - delayed - active, delayed, active, failed: this.failed.size };
+    return {
+      waiting: this.entries.size - delayed - active,
+      delayed,
+      active,
+      failed: this.failed.size,
+      dropped: this.dropped,
+    };
   }
 
   async oldestMs(): Promise<number | null> {
@@ -265,6 +288,22 @@ export class MemoryOutbox implements Outbox {
       }
     }
     return { dropped, busy };
+  }
+
+  async clean(): Promise<Cleaned> {
+    const { retentionMs = Number.POSITIVE_INFINITY, outboxRetentionMs = MAX_WAIT_MS } = this.options;
+    const nowMs = Date.now();
+    for (const [id, untilMs] of this.done) if (nowMs >= untilMs) this.done.delete(id);
+    for (const finished of [this.failed, this.withdrawn]) {
+      for (const [id, { finishedMs }] of finished) if (nowMs - finishedMs >= retentionMs) finished.delete(id);
+    }
+    let dropped = 0;
+    for (const [id, { addedMs }] of this.entries) {
+      const isOverdue = nowMs - addedMs >= outboxRetentionMs && id !== this.activeId;
+      if (isOverdue && this.entries.delete(id)) dropped++;
+    }
+    this.dropped += dropped;
+    return { dropped };
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,13 @@ export interface OutboxCounts {
   readonly active: number;
   /** Refused by Nexudus; they wait for a person. */
   readonly failed: number;
+  /** Dropped, within about the last RETENTION, because they had waited for longer than OUTBOX_RETENTION. */
+  readonly dropped: number;
+}
+
+/** What a cleaning did: how many reports were dropped because they had waited too long. */
+export interface Cleaned {
+  readonly dropped: number;
 }
 
 export interface OutboxItem {
@@ -57,6 +64,8 @@ export interface Outbox {
   drop(id: string): Promise<boolean>;
   /** Takes all reports out that fit, failed ones too. What is being delivered cannot be dropped: it counts as busy. */
   dropAll(which: DropFilter): Promise<{ readonly dropped: number; readonly busy: number }>;
+  /** Removes what is finished and older than RETENTION, and what has waited for longer than OUTBOX_RETENTION. */
+  clean(): Promise<Cleaned>;
   close(): Promise<void>;
 }
 
@@ -111,6 +120,8 @@ export interface Deliverer {
 }
 
 export const FIRST_PUT_BACK_MS = 10_000;
+/** How long anything waits at most, unless OUTBOX_RETENTION says otherwise, ms. */
+export const MAX_WAIT_MS = 30 * 86_400_000;
 /** What is refused is refused quickly, and costs nothing but a turn. */
 const FIRST_REFUSED_MS = 300;
 

@@ -1,15 +1,18 @@
 // The outbox that survives restarts and that sensors share: a BullMQ queue on Redis, one for all businesses, because
 // Nexudus limits an account and not a location.
-import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { Job, type JobsOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { type MacAddress, macDigits } from '../addresses/mac-address.js';
 import type { RedisClient } from '../redis/client.js';
+import { Lifetimes, type Retentions } from './lifetimes.js';
 import {
   AWAITS_PROOF,
+  type Cleaned,
   type Deliver,
   type Deliverer,
   type DeliveryHooks,
   type DropFilter,
   FIRST_PUT_BACK_MS,
+  MAX_WAIT_MS,
   type Outbox,
   type OutboxCounts,
   type OutboxItem,
@@ -19,12 +22,15 @@ import {
 } from './outbox.js';
 import type { Report } from './report.js';
 import { parseReport } from './stored-report.js';
-import { FIRST_UNPROVEN, type Line, lineOf, RedisTurns } from './turns.js';
+import { FIRST_UNPROVEN, type Line, lineOf, RedisTurns, TURNS_KEY } from './turns.js';
 
 /** The braces keep all keys of the queue in one slot of a Redis Cluster. */
 const PREFIX = '{nwm:outbox}';
 const QUEUE = 'failed-checkins';
-const EVENTS = `${PREFIX}:${QUEUE}:events`;
+const QUEUE_KEY = `${PREFIX}:${QUEUE}`;
+const EVENTS = `${QUEUE_KEY}:events`;
+/** How many reports were dropped because they had waited too long; gone a retention after the latest. */
+const DROPPED = `${PREFIX}:dropped`;
 /** Longer than the longest post (25 s, see PATIENCE): a sensor that lost Redis has given it up before another takes the entry over. */
 const LOCK_MS = 30_000;
 /** With the longest post less than the lock. */
@@ -45,16 +51,19 @@ const BULLMQ_STATES = {
 const MAX_ASKED = 100;
 /** Entries are dropped in batches of this size. */
 const BATCH = 500;
+/** At one cleaning; the next one goes on. */
+const MAX_CLEANED = 10_000;
 
-export interface RedisOutboxOptions {
-  /** How long delivered and refused entries are kept, ms: a visit that could still be added again must be found. */
-  readonly retentionMs: number;
-}
+/** See MAX_WAIT_MS for how long anything waits by default. */
+export type RedisOutboxOptions = Pick<Retentions, 'retentionMs'> & Partial<Retentions>;
 
 export class RedisOutbox implements Outbox {
+  readonly lifetimes: Lifetimes;
   private readonly queue: Queue<Report>;
   private readonly redis: RedisClient;
   private readonly turns: RedisTurns;
+  private readonly jobOptions: JobsOptions;
+  private readonly retentions: Retentions;
 
   /**
    * `redis` stays the caller's: `close` does not end it. It must wait for Redis while that is away (`delivering`): a queue
@@ -63,25 +72,34 @@ export class RedisOutbox implements Outbox {
   constructor(redis: RedisClient, options: RedisOutboxOptions) {
     this.redis = redis;
     this.turns = new RedisTurns(redis);
+    this.retentions = { outboxRetentionMs: MAX_WAIT_MS, ...options };
+    this.lifetimes = new Lifetimes(redis, QUEUE_KEY, [TURNS_KEY], this.retentions);
     const keep = { age: Math.ceil(options.retentionMs / 1_000) };
     this.queue = new Queue<Report>(QUEUE, {
       connection: redis,
       prefix: PREFIX,
-      streams: { events: { maxLen: 100 } },
-      defaultJobOptions: {
-        attempts: NO_LIMIT,
-        backoff: { type: 'put-back' },
-        stackTraceLimit: 0,
-        removeOnComplete: keep,
-        removeOnFail: keep,
-      },
+      // It would give what it writes no time to live: see lifetimes.ts.
+      skipMetasUpdate: true,
     });
+    this.jobOptions = {
+      attempts: NO_LIMIT,
+      backoff: { type: 'put-back' },
+      stackTraceLimit: 0,
+      removeOnComplete: keep,
+      removeOnFail: keep,
+    };
     this.queue.on('error', ignoreConnectionErrors);
   }
 
+  /** In one step with what limits its life: a sensor that is killed in between would leave it behind for ever. */
   async enqueue(report: Report): Promise<void> {
+    const { id } = report;
     const priority = await this.turns.next(report.businessId, report.proven ? 'proven' : 'unproven');
-    await this.queue.add('failed-checkin', report, { jobId: report.id, priority });
+    const job = new Job(this.queue, 'failed-checkin', report, { ...this.jobOptions, jobId: id, priority }, id);
+    const transaction = (await this.queue.backend.client).multi();
+    await job.addJob(transaction);
+    this.lifetimes.limitAdded(transaction, id);
+    for (const [error] of (await transaction.exec()) ?? []) if (error !== null) throw error;
   }
 
   /** Moves the finished job back in one step, so of two sensors that do so at once only one succeeds, and none loses it. */
@@ -91,6 +109,7 @@ export class RedisOutbox implements Outbox {
     const job = state === 'completed' ? await this.queue.getJob(id) : undefined;
     if (job === undefined || !isNotNeeded(job.returnvalue)) return 'none';
     try {
+      await this.lifetimes.limitWaiting(id, job.timestamp);
       await job.retry('completed');
     } catch (error) {
       if ((await this.queue.getJobState(id)) === 'completed') throw error;
@@ -123,15 +142,13 @@ export class RedisOutbox implements Outbox {
   }
 
   async counts(): Promise<OutboxCounts> {
-    const {
-      waiting = 0,
-      paused = 0,
-      prioritized = 0,
-      delayed = 0,
-      active = 0,
-      failed = 0,
-    } = await this.queue.getJobCounts();
-    return { waiting: waiting + paused + prioritized, delayed, active, failed };
+    const [counts, failed, dropped] = await Promise.all([
+      this.queue.getJobCounts(),
+      this.lifetimes.failed(),
+      this.redis.get(DROPPED),
+    ]);
+    const { waiting = 0, paused = 0, prioritized = 0, delayed = 0, active = 0 } = counts;
+    return { waiting: waiting + paused + prioritized, delayed, active, failed, dropped: Number(dropped ?? 0) };
   }
 
   /** In a line locations take turns, so the first of a line is about as old as the oldest. */
@@ -183,7 +200,8 @@ export class RedisOutbox implements Outbox {
     const failed = id === null ? await this.queue.getFailed() : [await this.queue.getJob(id)];
     let retried = 0;
     for (const job of failed) {
-      if (job === undefined || !(await job.isFailed())) continue;
+      if (job?.id === undefined || !(await job.isFailed())) continue;
+      await this.lifetimes.limitWaiting(job.id, job.timestamp);
       await job.retry();
       retried++;
     }
@@ -222,14 +240,30 @@ export class RedisOutbox implements Outbox {
     return { dropped, busy };
   }
 
-  /** Removes what is older than the retention. BullMQ itself does so only when another entry is finished. */
-  async clean(retentionMs: number): Promise<void> {
-    await this.queue.clean(retentionMs, 10_000, 'completed');
-    await this.queue.clean(retentionMs, 10_000, 'failed');
+  /** Redis does most of this by itself (see lifetimes.ts), but neither counts what it drops nor takes members out of sets. */
+  async clean(): Promise<Cleaned> {
+    const { retentionMs } = this.retentions;
+    await this.lifetimes.touch();
+    await this.queue.clean(retentionMs, MAX_CLEANED, 'completed');
+    await this.queue.clean(retentionMs, MAX_CLEANED, 'failed');
     // BullMQ's own log of what happened names the entries, and thereby the devices.
     await this.redis.xtrim(EVENTS, 'MINID', Date.now() - retentionMs);
+    const dropped = await this.dropOverdue();
     const { waiting, delayed, active } = await this.counts();
     if (waiting + delayed + active === 0) await this.turns.reset();
+    return { dropped };
+  }
+
+  /** Drops what has waited for longer than anything may. What is being delivered is dropped the next time. */
+  private async dropOverdue(): Promise<number> {
+    const { retentionMs, outboxRetentionMs } = this.retentions;
+    const waiting: (Job<Report> | undefined)[] = await this.queue.getJobs(['wait', 'prioritized', 'delayed']);
+    const oldestMs = Date.now() - outboxRetentionMs;
+    let dropped = 0;
+    for (const job of waiting) if (job !== undefined && job.timestamp <= oldestMs && (await isRemoved(job))) dropped++;
+    await this.lifetimes.limitFormer(waiting.flatMap((job) => job?.id ?? []));
+    if (dropped > 0) await this.redis.multi().incrby(DROPPED, dropped).pexpire(DROPPED, retentionMs).exec();
+    return dropped;
   }
 
   /** Removes every entry of a device, delivered ones too. What is being delivered cannot be removed: it counts as busy. */
@@ -279,7 +313,10 @@ export function startRedisDelivery(
     QUEUE,
     async (job, token = '') => {
       const report = reportIn(job);
-      if (report === null) throw new UnrecoverableError('this entry was not written by wifi-monitor');
+      if (report === null) {
+        await outbox.lifetimes.limitFinished(job.id ?? '');
+        throw new UnrecoverableError('this entry was not written by wifi-monitor');
+      }
       await outbox.serve(job.priority);
       const markSent = async (sent: boolean) => {
         await job.updateData({ ...report, sent });
@@ -375,6 +412,9 @@ async function conclude(
   outbox: RedisOutbox,
   ownPause: OwnPause,
 ): Promise<Outcome> {
+  const isFinished = ['posted', 'found', 'not-needed', 'refused'].includes(outcome.kind);
+  if (isFinished) await outbox.lifetimes.limitFinished(job.id ?? '');
+  else await outbox.lifetimes.limitWaiting(job.id ?? '', job.timestamp);
   switch (outcome.kind) {
     case 'posted':
     case 'found':

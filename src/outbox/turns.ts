@@ -9,7 +9,7 @@ const MAX_TURN = 2 ** 20 - 1;
 /** The first priority of the devices that did not prove themselves. */
 export const FIRST_UNPROVEN = MAX_TURN + 1;
 
-const KEY = '{nwm:outbox}:turns';
+export const TURNS_KEY = '{nwm:outbox}:turns';
 
 export function lineOf(priority: number): Line {
   return priority >= FIRST_UNPROVEN ? 'unproven' : 'proven';
@@ -30,9 +30,9 @@ export class RedisTurns {
   /** The priority of a location's next report. */
   async next(businessId: number, line: Line): Promise<number> {
     const field = `${line} ${businessId}`;
-    const [latest, served] = await this.redis.hmget(KEY, field, line);
+    const [latest, served] = await this.redis.hmget(TURNS_KEY, field, line);
     const turn = turnAfter(Number(latest ?? 0), Number(served ?? 0));
-    await this.redis.hset(KEY, field, turn);
+    await this.redis.hset(TURNS_KEY, field, turn);
     return line === 'proven' ? turn : FIRST_UNPROVEN - 1 + turn;
   }
 
@@ -40,11 +40,11 @@ export class RedisTurns {
   async serve(priority: number): Promise<void> {
     const line = lineOf(priority);
     const turn = line === 'proven' ? priority : priority - FIRST_UNPROVEN + 1;
-    if (turn > Number((await this.redis.hget(KEY, line)) ?? 0)) await this.redis.hset(KEY, line, turn);
+    if (turn > Number((await this.redis.hget(TURNS_KEY, line)) ?? 0)) await this.redis.hset(TURNS_KEY, line, turn);
   }
 
   /** Begins anew. To be called while nothing waits: a line has a million turns. */
   async reset(): Promise<void> {
-    await this.redis.del(KEY);
+    await this.redis.del(TURNS_KEY);
   }
 }

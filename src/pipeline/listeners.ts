@@ -29,6 +29,8 @@ export interface PipelineListener {
   onGivenUp?(record: VisitRecord): void;
   /** A device is to be forgotten. */
   onForget?(mac: MacAddress): void;
+  /** So many reports were dropped because they had waited for Nexudus for longer than OUTBOX_RETENTION. */
+  onDropped?(reports: number): void;
   /** An attempt to deliver a report has ended. */
   onOutcome?(report: Report, outcome: Outcome): void;
 }
@@ -47,6 +49,7 @@ const EVENTS: Readonly<Record<PipelineEvent, true>> = {
   onTrouble: true,
   onGivenUp: true,
   onForget: true,
+  onDropped: true,
   onOutcome: true,
 };
 

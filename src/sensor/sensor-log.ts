@@ -149,6 +149,10 @@ export class SensorLog implements PipelineListener {
     );
   }
 
+  onDropped(reports: number): void {
+    this.outbox.error({ reports }, 'failed check-ins were dropped: they had waited for longer than OUTBOX_RETENTION');
+  }
+
   onOutcome({ mac, startMs }: Report, outcome: Outcome): void {
     const about = { mac: this.mac(mac), attempt: attemptTime(startMs) };
     switch (outcome.kind) {

@@ -88,6 +88,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     // If capturing is refused, this throws at once, and nothing else is started.
     await Promise.race([pipeline.finished, new Promise(setImmediate)]);
     closing.add(watchClock(log));
+    parts.store.startCleaning((dropped) => parts.listeners.emit('onDropped', dropped));
     const serve = deliverAndShow(config, edges, parts, sensing, closing);
     let status = await serve();
     closing.add(() => within(1_000, status?.close() ?? Promise.resolve()));

@@ -13,6 +13,7 @@ import { MemoryOutbox } from '../outbox/memory-outbox.js';
 import type { Deliver, Deliverer, DeliveryHooks, Outbox } from '../outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
 import { duplicateOf, type RedisClient } from '../redis/client.js';
+import { rewriteRegularly, STAYS_ON_DISK } from '../redis/disk.js';
 import { MemoryVisitRegister } from '../visits/register/memory-visit-register.js';
 import { RedisVisitRegister } from '../visits/register/redis-visit-register.js';
 import type { VisitRegister } from '../visits/register/visit-register.js';
@@ -23,6 +24,8 @@ import { connectRedis } from './redis-connection.js';
 
 const REDIS_READY_WITHIN_MS = 5_000;
 const MAX_BETWEEN_CLEANINGS_MS = 3_600_000;
+/** What is older than the retention outlives it by so much of it at most, in memory and on Redis's disk. */
+const CLEANINGS_IN_RETENTION = 24;
 const LABELS_WITHIN_MS = 2_000;
 
 export interface Store {
@@ -37,6 +40,8 @@ export interface Store {
   onForget(forget: (mac: MacAddress) => void): void;
   /** Calls `onLabels` with all labels of this location at first, and whenever one changes. */
   openLabels(onLabels: OnLabels): Promise<LabelStore>;
+  /** Begins to remove what is older than it may be. `onDropped` hears how many reports had waited for too long. */
+  startCleaning(onDropped: (reports: number) => void): void;
   startDelivery(deliver: Deliver, hooks: DeliveryHooks): Deliverer;
 }
 
@@ -50,7 +55,8 @@ export async function openStore(config: Config, businessId: number, log: Logger,
 }
 
 function openMemoryStore(config: Config, businessId: number, redisLog: Logger, closing: Closing): Store {
-  const outbox = new MemoryOutbox({ spacingMs: spacingOf(config) });
+  const { retentionMs, outboxRetentionMs } = config;
+  const outbox = new MemoryOutbox({ spacingMs: spacingOf(config), retentionMs, outboxRetentionMs });
   return {
     redis: null,
     isReady: null,
@@ -66,6 +72,7 @@ function openMemoryStore(config: Config, businessId: number, redisLog: Logger, c
       await ready(redis);
       return await followLabels(redis, businessId, onLabels, closing);
     },
+    startCleaning: (onDropped) => closing.add(cleanRegularly(outbox, retentionMs, onDropped)),
     startDelivery: (deliver, hooks) => outbox.start(deliver, hooks),
   };
 }
@@ -77,7 +84,7 @@ async function openRedisStore(
   redisLog: Logger,
   closing: Closing,
 ): Promise<Store> {
-  const { visitGapMs: gapMs, retentionMs } = config;
+  const { visitGapMs: gapMs, retentionMs, outboxRetentionMs } = config;
   const redis = connectRedis(redisUrl, 'sensing', redisLog);
   const deliveryRedis = connectRedis(redisUrl, 'delivering', redisLog);
   closing.add(() => {
@@ -85,9 +92,8 @@ async function openRedisStore(
     deliveryRedis.disconnect();
   });
   await ready(redis);
-  const outbox = new RedisOutbox(deliveryRedis, { retentionMs });
+  const outbox = new RedisOutbox(deliveryRedis, { retentionMs, outboxRetentionMs });
   closing.add(() => within(1_000, outbox.close()));
-  cleanNowAndThen(outbox, retentionMs, closing);
   return {
     redis,
     isReady: () => redis.status === 'ready',
@@ -102,6 +108,15 @@ async function openRedisStore(
       onForget(subscriber, forget);
     },
     openLabels: (onLabels) => followLabels(redis, businessId, onLabels, closing),
+    startCleaning(onDropped) {
+      closing.add(cleanRegularly(outbox, retentionMs, onDropped));
+      closing.add(
+        rewriteRegularly(redis, {
+          everyMs: retentionMs / CLEANINGS_IN_RETENTION,
+          onForbidden: () => redisLog.warn(`Redis forbids INFO or BGREWRITEAOF: ${STAYS_ON_DISK}`),
+        }),
+      );
+    },
     startDelivery: (deliver, hooks) =>
       startRedisDelivery(deliveryRedis, outbox, deliver, {
         ...hooks,
@@ -118,11 +133,18 @@ function spacingOf({ postsPerMinute }: Config): number {
   return 60_000 / postsPerMinute;
 }
 
-/** Removes entries that are older than the retention, at the latest after a twenty-fourth of it. */
-function cleanNowAndThen(outbox: RedisOutbox, retentionMs: number, closing: Closing): void {
-  const clean = () => void outbox.clean(retentionMs).catch(() => {});
-  const timer = setInterval(clean, Math.min(MAX_BETWEEN_CLEANINGS_MS, retentionMs / 24));
-  closing.add(() => clearInterval(timer));
+/** Cleans now, and then so often that nothing outlives the retention by much. Returns the function that ends it. */
+function cleanRegularly(outbox: Outbox, retentionMs: number, onDropped: (reports: number) => void): () => void {
+  const clean = async () => {
+    const { dropped } = await outbox.clean();
+    if (dropped > 0) onDropped(dropped);
+  };
+  // A Redis that is away is told elsewhere, and the next cleaning does what this one could not.
+  const tryToClean = () => void clean().catch(() => {});
+  tryToClean();
+  const timer = setInterval(tryToClean, Math.min(MAX_BETWEEN_CLEANINGS_MS, retentionMs / CLEANINGS_IN_RETENTION));
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 async function followLabels(

@@ -161,6 +161,18 @@ test('doctor finds a Redis that forgets, a clock that is wrong, and a missing ro
   expect(code).toBe(1);
 });
 
+test('doctor says whether what is forgotten can be removed from the disk of Redis', async () => {
+  const lasting = await startRedis({ args: ['--appendonly', 'yes'] });
+  await lasting.cli('ACL', 'SETUSER', 'limited', 'on', '>pass', '~*', '&*', '+@all', '-bgrewriteaof');
+  const limited = lasting.url.replace('//', '//limited:pass@');
+  const [may, mayNot] = await Promise.all(
+    [lasting.url, limited].map((url) => cli(['doctor'], { ...env, REDIS_URL: url })),
+  );
+  await lasting.stop();
+  expect(may?.stdout).toMatch(/^ok +Redis +what is forgotten or has expired can be removed from its disk/m);
+  expect(mayNot?.stdout).toMatch(/^note +Redis +it forbids BGREWRITEAOF .*stays on its disk/m);
+});
+
 test('a Redis that accepts connections and says nothing is told of, not waited for', async () => {
   const silent = await startRedis();
   silent.pause();

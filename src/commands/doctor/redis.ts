@@ -1,14 +1,18 @@
 // The part of `wifi-monitor doctor` about Redis: version, role, persistence, memory, and what the user in REDIS_URL may do.
 import type { Redis } from 'ioredis';
 import { primariesOf, type RedisClient } from '../../redis/client.js';
-import { type Finding, fail, ok } from './finding.js';
+import { type Rewritten, rewriteDisk, STAYS_ON_DISK } from '../../redis/disk.js';
+import { type Finding, fail, note, ok } from './finding.js';
 
 /** BullMQ needs this version. KEEPTTL in settle.lua needs 6.0. */
 const MIN_REDIS: readonly [number, number] = [6, 2];
 
+/** A large file takes longer; that it can be rewritten is known by then. */
+const DISK_WITHIN_MS = 10_000;
+
 /** What a user for the monitor must be allowed, as ACL SETUSER takes it. */
 export const REDIS_PERMISSIONS =
-  '~{nwm:* &nwm:* +@read +@write +@connection +@transaction +@scripting +@pubsub +time -@dangerous +info';
+  '~{nwm:* &nwm:* +@read +@write +@connection +@transaction +@scripting +@pubsub +time -@dangerous +info +bgrewriteaof +bgsave +config|get';
 const CLUSTER_PERMISSIONS = '+cluster|slots +cluster|shards +cluster|nodes +cluster|info';
 
 const KEY = '{nwm:doctor}:trial';
@@ -72,7 +76,7 @@ export async function examineRedis(redis: RedisClient): Promise<Finding[]> {
   for (const primary of primaries)
     for (const finding of findingsOf(await primary.info()))
       if (!findings.some(({ text }) => text === finding.text)) findings.push(finding);
-  return findings;
+  return [...findings, aboutDisk(await rewriteDisk(redis, DISK_WITHIN_MS))];
 }
 
 function findingsOf(info: string): Finding[] {
@@ -100,6 +104,17 @@ function findingsOf(info: string): Finding[] {
       : fail('Redis', `with maxmemory-policy ${policy} Redis may throw waiting check-ins away. Set it to noeviction`),
   );
   return findings;
+}
+
+function aboutDisk(rewritten: Rewritten): Finding {
+  switch (rewritten.kind) {
+    case 'clean':
+      return ok('Redis', 'what is forgotten or has expired can be removed from its disk');
+    case 'no-disk':
+      return ok('Redis', 'nothing is kept on a disk');
+    case 'not-clean':
+      return note('Redis', rewritten.isForbidden ? `${rewritten.reason}: ${STAYS_ON_DISK}` : rewritten.reason);
+  }
 }
 
 /** Whether MULTI is refused. Only the EXEC after it shows that. */

@@ -6,7 +6,8 @@
 //   - Redis does not answer, or visits wait because they cannot be kept
 //   - the latest read or post was refused or not answered by Nexudus (being asked to slow down is no failure), or the directory was
 //     never read, or not for three refresh periods
-//   - the outbox holds failed check-ins that Nexudus refused, or one that has waited for more than an hour
+//   - the outbox holds failed check-ins that Nexudus refused, or one that has waited for more than an hour, or has dropped some within
+//     about the last RETENTION that had waited for longer than OUTBOX_RETENTION
 //   - Nexudus refuses the failed check-ins of a location
 //   - three quarters of the day's posts are used up, or all of them
 //   - far more devices arrive than is usual here
@@ -184,6 +185,10 @@ function* outboxReasons({ outbox }: HealthFacts): Generator<string> {
   if (outbox.failed > 0) {
     const refused = countWords(outbox.failed, 'failed check-in was', 'failed check-ins were');
     yield `${refused} refused by Nexudus ("wifi-monitor outbox" tells why)`;
+  }
+  if (outbox.dropped > 0) {
+    const dropped = countWords(outbox.dropped, 'failed check-in was', 'failed check-ins were');
+    yield `${dropped} dropped after waiting for longer than OUTBOX_RETENTION`;
   }
   if (outbox.oldestAgeMs !== null && outbox.oldestAgeMs > OLDEST_IN_OUTBOX_MS) {
     yield `a failed check-in has waited for ${Math.floor(outbox.oldestAgeMs / 60_000)} min`;

@@ -14,6 +14,7 @@ export class Metrics implements PipelineListener {
   private readonly registry = new Registry();
   private readonly decisions = this.counter('visits', 'Visits, by decision', 'decision');
   private readonly deliveries = this.counter('deliveries', 'Tries to deliver a failed check-in, by outcome', 'outcome');
+  private readonly dropped = this.counter('outbox_dropped', 'Failed check-ins that waited for too long');
   private readonly answers = this.counter('nexudus_answers', 'Answers of Nexudus, by HTTP status', 'status');
   private readonly troubles = this.counter('keeping_failures', 'Failures of the visit register or the outbox');
   private readonly answerSeconds = this.histogram('nexudus_answer', 'Time to an answer of Nexudus', ANSWER_SECONDS);
@@ -70,6 +71,10 @@ export class Metrics implements PipelineListener {
     this.deliveries.inc({ outcome: kind });
     // The id ends with the start of the visit, ms since the epoch.
     if (kind === 'posted') this.reportSeconds.observe((Date.now() - Number(id.split('-').at(-1))) / 1_000);
+  }
+
+  onDropped(reports: number): void {
+    this.dropped.inc(reports);
   }
 
   /** Nexudus answered with `status` (null for no answer) after `ms`. `skewMs` is how far our clock is ahead; null without a time. */

@@ -34,9 +34,9 @@ function total({ counts: { waiting, delayed, active, failed } }) {
 
 function sentence(outbox) {
   if (outbox === null) return 'The outbox does not answer. What was found out meanwhile waits in memory.';
-  const { waiting, delayed, active, failed } = outbox.counts;
+  const { waiting, delayed, active, failed, dropped } = outbox.counts;
   const onTheWay = waiting + delayed + active;
-  if (onTheWay + failed === 0) return 'Nothing waits. Whatever was to be reported has gone to Nexudus.';
+  if (onTheWay + failed + dropped === 0) return 'Nothing waits. Whatever was to be reported has gone to Nexudus.';
   const parts = [];
   if (failed > 0)
     parts.push(`${countWords(failed, 'failed check-in was', 'failed check-ins were')} refused by Nexudus.`);
@@ -45,6 +45,10 @@ function sentence(outbox) {
       outbox.oldest === null ? '' : `, the oldest was added ${agoWords(Date.now() - Date.parse(outbox.oldest))}`;
     parts.push(`${countWords(onTheWay, 'is', 'are')} on the way${since}.`);
   }
+  if (dropped > 0)
+    parts.push(
+      `${countWords(dropped, 'failed check-in was', 'failed check-ins were')} dropped after waiting for too long.`,
+    );
   if (outbox.paused !== null && onTheWay > 0) parts.push(`Delivery waits: ${outbox.paused}`);
   return parts.join(' ');
 }

@@ -43,19 +43,30 @@ export class MemoryVisitRegister implements VisitRegister {
       this.devices.set(mac, { lastReportedMs: null, latest: only, earlier: NONE });
       return { startMs: firstMs, settlement: null, lastReportedMs: null, isOlderThanKept: false };
     }
-    const { lastReportedMs, latest, earlier } = device;
+    const { latest, earlier } = device;
+    const oldestMs = lastMs - this.retentionMs;
+    const isAllRecent = earlier.every(({ toMs }) => toMs >= oldestMs);
     const isLatest = this.touches(latest, firstMs, lastMs);
     let visit = latest;
     // When an early visit was found late, there may be one visit too many, which only `join` drops.
-    if (isLatest && !this.touches(earlier.at(-1), firstMs, lastMs) && earlier.length < MAX_VISITS) {
+    if (isLatest && isAllRecent && !this.touches(earlier.at(-1), firstMs, lastMs) && earlier.length < MAX_VISITS) {
       // Nearly always the latest visit goes on.
       visit.fromMs = Math.min(firstMs, visit.fromMs);
       visit.toMs = Math.max(lastMs, visit.toMs);
     } else {
       visit = this.join(device, firstMs, lastMs);
     }
+    const { lastReportedMs } = device;
+    // It changes nothing any more (REPORT_AGAIN_AFTER is not longer than the retention), unless its visit goes on.
+    const isOver = lastReportedMs !== null && lastReportedMs !== visit.startMs && lastReportedMs < oldestMs;
+    if (isOver) device.lastReportedMs = null;
     const isOlderThanKept = visit === device.earlier[0] && device.earlier.length === MAX_VISITS;
-    return { startMs: visit.startMs, settlement: visit.settlement, lastReportedMs, isOlderThanKept };
+    return {
+      startMs: visit.startMs,
+      settlement: visit.settlement,
+      lastReportedMs: device.lastReportedMs,
+      isOlderThanKept,
+    };
   }
 
   settleVisit(mac: MacAddress, startMs: number, settlement: Settlement): void {
@@ -93,7 +104,8 @@ export class MemoryVisitRegister implements VisitRegister {
       toMs: Math.max(lastMs, ...touching.map(({ toMs }) => toMs)),
       settlement: settlements.find((settlement) => settlement !== 'labelled') ?? settlements[0] ?? null,
     };
-    const others = visits.filter((other) => !touching.includes(other));
+    const oldestMs = lastMs - this.retentionMs;
+    const others = visits.filter((other) => !touching.includes(other) && other.toMs >= oldestMs);
     const before = others.filter(({ fromMs }) => fromMs <= lastMs);
     const kept = before.concat(visit, others.slice(before.length));
     const latest = kept.pop() ?? visit;

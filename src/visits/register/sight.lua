@@ -11,13 +11,13 @@
     ARGV[1]  first sighting, ms since the epoch (event time)
     ARGV[2]  last sighting, ms since the epoch (event time)
     ARGV[3]  gap, ms: a silence longer than this ends a visit
-    ARGV[4]  time to live, ms: only for cleaning up
+    ARGV[4]  retention, ms: the key's time to live, and an earlier visit that ended longer ago is not kept
     ARGV[5]  how many visits are kept at most
 
   Output: { start, settlement or "", start of the latest reported visit or "" }, all text; then 1 when the visit lies before
   as many others as are kept, so that what was known of it may have been dropped, else 0
 ]]
-local first, last, gap = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local first, last, gap, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local value = redis.call('GET', KEYS[1]) or ''
 local reported = string.match(value, '^(%d*)|') or ''
 
@@ -40,12 +40,15 @@ for start, from, to, settlement in string.gmatch(value, '|(%d+):(%d+):(%d+):(%a?
       if not mine then mine = { start = string.format('%.0f', first), from = first, to = last, settlement = '' } end
       place()
     end
-    kept[#kept + 1] = visit
+    if visit.to >= last - retention then kept[#kept + 1] = visit end
   end
 end
 if not mine then mine = { start = string.format('%.0f', first), from = first, to = last, settlement = '' } end
 mine.from, mine.to = math.min(mine.from, first), math.max(mine.to, last)
 place()
+
+-- A report that is older than the retention changes nothing any more (REPORT_AGAIN_AFTER is not longer), unless its visit goes on.
+if reported ~= '' and reported ~= mine.start and tonumber(reported) < last - retention then reported = '' end
 
 local most = tonumber(ARGV[5])
 local parts, older = { reported }, 0

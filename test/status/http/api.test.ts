@@ -137,7 +137,7 @@ test('a refused check-in is listed with the reason, and a retry sends it once mo
   trial.show(PHONE);
   const outbox = await answerWith('/api/outbox', '"failed":1', '"state":"failed"');
   expect(outbox).toEqual({
-    counts: { waiting: 0, delayed: 0, active: 0, failed: 1 },
+    counts: { waiting: 0, delayed: 0, active: 0, failed: 1, dropped: 0 },
     oldest: null,
     paused: null,
     entries: [

@@ -25,9 +25,9 @@ afterAll(async () => {
   await server.stop();
 });
 
-function redisRegister(gapMs = GAP): RedisVisitRegister {
+function redisRegister(retentionMs = RETENTION): RedisVisitRegister {
   business++;
-  return new RedisVisitRegister(redis, { businessId: business, gapMs, retentionMs: RETENTION });
+  return new RedisVisitRegister(redis, { businessId: business, gapMs: GAP, retentionMs });
 }
 
 const minutes = (count: number) => START + count * 60_000;
@@ -139,6 +139,9 @@ describe.each<[string, () => VisitRegister]>([
   });
 });
 
+/** One that outlasts the test below, and one that does not. */
+const RETENTIONS = fc.constantFrom(RETENTION, 100 * 60_000);
+
 test('Redis and memory give the same answers to any sequence, in any order of time', async () => {
   const step = fc.oneof(
     fc.record({
@@ -153,9 +156,9 @@ test('Redis and memory give the same answers to any sequence, in any order of ti
     }),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), async (steps) => {
-      const memory = new MemoryVisitRegister(GAP, RETENTION);
-      const stored = redisRegister();
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), RETENTIONS, async (steps, kept) => {
+      const memory = new MemoryVisitRegister(GAP, kept);
+      const stored = redisRegister(kept);
       let latest = minutes(0);
       for (const one of steps) {
         if (one.kind === 'sight') {
@@ -195,6 +198,22 @@ test('a visit in Redis has one key, tagged by business, that is cleaned up after
   expect(ttl).toBeGreaterThan(RETENTION / 2);
   expect(ttl).toBeLessThanOrEqual(RETENTION);
   expect(Number(await redis.call('MEMORY', 'USAGE', key))).toBeLessThan(300);
+});
+
+test('of a guest who comes every day Redis keeps no visit that ended longer ago than the retention, and no such report', async () => {
+  const register = redisRegister();
+  const day = 1_440;
+  await register.registerSightings(MAC, minutes(0), minutes(1));
+  await register.settleVisit(MAC, minutes(0), 'reported');
+  await register.registerSightings(MAC, minutes(day - 10), minutes(day - 9));
+  const key = `{nwm:${business}}:visits:3c22fb000001`;
+  expect((await redis.get(key))?.split('|')).toHaveLength(3);
+  expect(await register.registerSightings(MAC, minutes(day + 60), minutes(day + 61))).toMatchObject({
+    startMs: minutes(day + 60),
+    lastReportedMs: null,
+  });
+  expect(await redis.get(key)).not.toContain(`${minutes(0)}`);
+  expect((await redis.get(key))?.split('|')).toHaveLength(3);
 });
 
 test('rubbish under the key of a device does not stop the register', async () => {

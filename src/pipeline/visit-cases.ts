@@ -133,9 +133,16 @@ export class VisitCases {
     this.registerAgain([...this.unsettled]);
   }
 
-  /** The labels of these devices have changed: their visits are decided anew. */
+  /**
+   * The labels of these devices have changed: their visits are decided anew. So are visits that were reported: another label may have
+   * come and gone before anybody here saw it, and delivery may have withdrawn a report because of it.
+   */
   redecide(macs: ReadonlySet<MacAddress>): void {
-    const stale = [...this.cases.values()].filter(({ visit }) => macs.has(visit.mac));
+    this.decideAnew(({ visit, settlement }) => macs.has(visit.mac) || settlement === 'reported');
+  }
+
+  private decideAnew(isStale: (visitCase: VisitCase) => boolean): void {
+    const stale = [...this.cases.values()].filter(isStale);
     for (const visitCase of stale) visitCase.isStale = true;
     this.registerAgain(stale);
   }
@@ -364,7 +371,7 @@ export class VisitCases {
   private lookAgain(mac: MacAddress): void {
     const timer = setTimeout(() => {
       this.lookAgainTimers.delete(timer);
-      this.redecide(new Set([mac]));
+      this.decideAnew(({ visit }) => visit.mac === mac);
     }, LOOK_AGAIN_MS);
     this.lookAgainTimers.add(timer);
   }

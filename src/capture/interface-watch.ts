@@ -239,10 +239,8 @@ export class InterfaceWatch implements WatchedSource {
     entry.own = ownAddressesOn(status.name);
     // The state tells enough of an interface that does not capture.
     if (capture === null) return;
-    if (capture.linkType !== 'ethernet') status.probeObstacle = 'it is no single Ethernet or Wi-Fi interface';
-    else if (entry.own === null || (entry.own.ipv4s.length === 0 && entry.own.linkLocal === null))
-      status.probeObstacle = 'this machine has no address on it to ask from';
-    else status.probeObstacle = null;
+    const canSend = capture.linkType === 'ethernet' && entry.own !== null;
+    status.probeObstacle = canSend ? null : 'it is no single Ethernet or Wi-Fi interface';
     if (status.probeObstacle === entry.toldObstacle) return;
     entry.toldObstacle = status.probeObstacle;
     this.options.onProbeObstacle(status);
@@ -252,7 +250,7 @@ export class InterfaceWatch implements WatchedSource {
     const { status } = entry;
     try {
       entry.capture = captureLive(status.name, this.options, (frame, length, eventMs, linkType) => {
-        if (this.isOwnProbe(frame, length)) return;
+        if (this.recentProbes.length > 0 && this.isOwnProbe(frame, length)) return;
         status.frames++;
         status.lastFrameMs = performance.now();
         onFrame(frame, length, eventMs, linkType);

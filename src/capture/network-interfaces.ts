@@ -1,6 +1,6 @@
 // The machine's network interfaces, as Linux shows them under /sys/class/net and /proc/net.
 import { readdirSync, readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { formatIpv4, isLinkLocal, parseIpv4, parseIpv6 } from '../addresses/ip-address.js';
 import { type MacAddress, parseMac } from '../addresses/mac-address.js';
 import type { OwnAddresses } from './probe.js';
@@ -106,27 +106,29 @@ export function ownMacs(): Set<MacAddress> {
   return new Set(listInterfaces().flatMap(({ mac }) => (mac === null || mac === 0 ? [] : [mac])));
 }
 
-/** Returns what this machine sends from on an interface; null when the interface has no address. */
+/** Returns what this machine sends from on an interface; null when the interface has no MAC address. */
 export function ownAddressesOn(name: string): OwnAddresses | null {
-  let known: ReturnType<typeof networkInterfaces>;
-  try {
-    known = networkInterfaces();
-  } catch {
-    // A sandbox that allows no netlink sockets.
-    return null;
-  }
-  // An IPv4 address may have a label of its own: eth0:1.
-  const all = Object.entries(known).flatMap(([label, addresses = []]) =>
-    label === name || label.startsWith(`${name}:`) ? addresses : [],
-  );
-  const mac = parseMac(all[0]?.mac ?? '');
-  if (mac === null || mac === 0) return null;
+  const mac = readInterface(name)?.mac ?? 0;
+  if (mac === 0) return null;
+  const all = addressesOn(name);
   const ipv4s = all.flatMap(({ address, netmask }) => {
     const [number, mask] = [parseIpv4(address), parseIpv4(netmask)];
     return number === null || mask === null ? [] : [{ address: number, mask }];
   });
   const ipv6s = all.map(({ address }) => parseIpv6(address)).filter((octets) => octets !== null);
   return { mac, ipv4s, linkLocal: ipv6s.find((octets) => isLinkLocal(octets, 0)) ?? null };
+}
+
+function addressesOn(name: string): readonly NetworkInterfaceInfo[] {
+  try {
+    // An IPv4 address may have a label of its own: eth0:1.
+    return Object.entries(networkInterfaces()).flatMap(([label, addresses = []]) =>
+      label === name || label.startsWith(`${name}:`) ? addresses : [],
+    );
+  } catch {
+    // A sandbox that allows no netlink sockets.
+    return [];
+  }
 }
 
 /** Whether this machine forwards IPv4 packets, as routers and hosts of containers do. */

@@ -31,31 +31,37 @@ const SOLICITATION_LENGTH = 24;
 const LINK_LAYER_OPTION_LENGTH = 8;
 const ICMPV6 = 58;
 
+/** 0.0.0.0, with a mask that fits any network. */
+const NO_ADDRESS: OwnAddresses['ipv4s'] = [{ address: 0, mask: 0 }];
+
 /**
- * The frame that asks: an ARP request from the interface's address in the device's network, or else a neighbour solicitation from its
- * link-local address. Sent to the device alone. Null when the interface has no such address.
+ * Returns the frame that asks, to the device alone: an ARP request from the interface's address in the device's network, or else a
+ * neighbour solicitation from its link-local address. An interface without any IPv4 address asks from 0.0.0.0, as a host does that has
+ * none yet (RFC 5227, 1.1). Only a device that is just about to take the same address would take that for a conflict, and such a device
+ * is not silent. Null when the device has shown no address that can be asked for.
  */
 export function probeFrame(probe: Probe, own: OwnAddresses): Buffer | null {
-  return arpRequest(probe, own) ?? neighbourSolicitation(probe, own);
+  const request = arpRequest(probe, own.mac, own.ipv4s) ?? neighbourSolicitation(probe, own);
+  return request ?? (own.ipv4s.length === 0 ? arpRequest(probe, own.mac, NO_ADDRESS) : null);
 }
 
 /** RFC 826; to one station only, as a host does that asks whether a neighbour is still there (RFC 1122, 2.3.2.1). */
-function arpRequest({ mac, ipv4s, earlier }: Probe, own: OwnAddresses): Buffer | null {
+function arpRequest({ mac, ipv4s, earlier }: Probe, ownMac: MacAddress, sources: OwnAddresses['ipv4s']): Buffer | null {
   // A device need not answer one that is in another network. What it had first may be an address of elsewhere.
   const fitting = ipv4s.flatMap((target) => {
-    const from = own.ipv4s.find(({ address, mask }) => ((address ^ target) & mask) === 0);
+    const from = sources.find(({ address, mask }) => ((address ^ target) & mask) === 0);
     return from === undefined || from.address === target ? [] : [{ target, from: from.address }];
   });
   // It may have gone back to an earlier one.
   const chosen = fitting[fitting.length - 1 - (earlier % fitting.length)];
   if (chosen === undefined) return null;
-  const frame = ethernet(mac, own.mac, ETHERTYPE_ARP, ARP_LENGTH);
+  const frame = ethernet(mac, ownMac, ETHERTYPE_ARP, ARP_LENGTH);
   frame.writeUInt16BE(1, 14); // Ethernet
   frame.writeUInt16BE(0x0800, 16); // IPv4
   frame.writeUInt8(6, 18);
   frame.writeUInt8(4, 19);
   frame.writeUInt16BE(1, 20); // request
-  frame.writeUIntBE(own.mac, 22, 6);
+  frame.writeUIntBE(ownMac, 22, 6);
   frame.writeUInt32BE(chosen.from, 28);
   frame.writeUInt32BE(chosen.target, 38);
   return frame;

@@ -60,7 +60,7 @@ test('who has shown an address of IPv4 is asked for that one, if the sensor is i
   const both = probe({ ipv4s: ['10.20.0.5'], ipv6s: ['fe80::5'] });
   expect(probeFrame(both, OWN)?.readUInt16BE(12)).toBe(0x0806);
   expect(probeFrame(both, { ...OWN, ipv4s: [] })?.readUInt16BE(12)).toBe(0x86dd);
-  expect(probeFrame(both, { ...OWN, ipv4s: [], linkLocal: null })).toBeNull();
+  expect(probeFrame(probe({ ipv6s: ['fe80::5'] }), { ...OWN, linkLocal: null })).toBeNull();
 });
 
 test('of several addresses the latest of the own network is asked for, then the one before it', () => {
@@ -73,7 +73,14 @@ test('nobody is asked for an address of another network, for the own one, or for
   expect(asked(['172.16.0.9'])).toBeNull();
   expect(asked(['10.20.0.2'])).toBeNull();
   expect(asked([])).toBeNull();
-  expect(asked(['10.20.0.5'], 0, { ...OWN, ipv4s: [] })).toBeNull();
+});
+
+test('an interface without an address asks as a host that has none yet (RFC 5227, 1.1)', () => {
+  const none = { ...OWN, ipv4s: [], linkLocal: null };
+  const frame = probeFrame(probe({ ipv4s: ['10.20.0.5'], ipv6s: ['fe80::5'] }), none);
+  expect(frame?.subarray(0, 12)).toEqual(Buffer.from(bytes(DEVICE, SENSOR)));
+  expect(frame?.subarray(22, 32)).toEqual(Buffer.from(bytes(SENSOR, ipv4Address('0.0.0.0'))));
+  expect(asked(['10.20.0.5'], 0, none)).toBe('10.20.0.5');
 });
 
 test('of IPv6 addresses the link-local one is asked for, which does not change', () => {

@@ -33,9 +33,8 @@ function probingAdvice(
   if (probePresent) {
     if (!isEthernet)
       return `PROBE_PRESENT: no device is asked through ${name}, because it is no single Ethernet or Wi-Fi interface`;
-    const own = ownAddressesOn(name);
-    return own === null || (own.ipv4s.length === 0 && own.linkLocal === null)
-      ? `PROBE_PRESENT: no device is asked through ${name}, because this machine has no address on it`
+    return ownAddressesOn(name)?.ipv4s.length === 0
+      ? `PROBE_PRESENT: ${name} has no IPv4 address, so devices are asked from 0.0.0.0: give it one in their network if you can`
       : null;
   }
   // A router, and a mirror of the router's port, hear what devices send to the router.

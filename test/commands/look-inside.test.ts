@@ -85,6 +85,20 @@ test('outbox lists what is refused and why, sends it again, or drops it', async 
   await outbox.close();
 });
 
+test('outbox drop takes out what fits: all, those that did not prove themselves, those added before a time', async () => {
+  const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
+  for (const number of [1, 2, 3]) await outbox.enqueue({ ...reportFor(number), proven: number === 1 });
+  const drop = (...options: string[]) => cli(['outbox', 'drop', ...options], env);
+  expect(await drop('--before', '2026-03-02T09:00Z')).toMatchObject({ code: 0, stdout: '0 dropped.' });
+  expect(await drop('--unproven', '--before', '2099-01-01')).toMatchObject({ code: 0, stdout: '2 dropped.' });
+  expect((await outbox.list(10)).map(({ id }) => id)).toEqual([reportFor(1).id]);
+  for (const wrong of [[], ['--all', '--unproven'], ['some-id', '--all'], ['--before', 'yesterday']])
+    expect((await drop(...wrong)).code).toBe(2);
+  expect(await drop('--all')).toMatchObject({ code: 0, stdout: '1 dropped.' });
+  expect(await outbox.list(10)).toEqual([]);
+  await outbox.close();
+});
+
 test('forget counts what it removed, in words that fit the numbers', async () => {
   const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
   await outbox.enqueue(reportFor(1));

@@ -1,6 +1,8 @@
 // What delivery makes of each answer, told by small edges of its own; and that an entry which somebody else took over is not posted.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startSandbox } from '../../scripts/nexudus-sandbox/sandbox.js';
+import { createNexudusClient } from '../../src/nexudus/client.js';
 import { failedCheckinBody } from '../../src/nexudus/failed-checkin.js';
 import { NexudusError, type NexudusFailure } from '../../src/nexudus/failure.js';
 import { budgetInMemory, budgetInRedis } from '../../src/outbox/day-budget.js';
@@ -12,7 +14,7 @@ import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.j
 import type { Report } from '../../src/outbox/report.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { until } from '../until.js';
-import { emptyDirectory, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
+import { emptyDirectory, LOGIN, PATIENCE, reportFor, rulesOf } from './trial-reports.js';
 
 let server: RedisServer;
 let redis: Redis;
@@ -255,4 +257,46 @@ test('while the labels cannot be read nothing is posted: delivery waits and says
     ms: PATIENCE.directoryPauseMs,
     reason: 'the labels cannot be read (Redis)',
   });
+});
+
+test.each([
+  ['reading a plan', { inactive: { coworkerId: 11, name: 'Anna', status: 'archived' as const } }],
+  ['logging in', {}],
+])('one deadline holds for the whole post: when %s takes it up, nothing is posted any more', async (what, report) => {
+  // As the client does: what is waited for ends with the signal, and nothing is sent afterwards.
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  let sent = 0;
+  const { run, marks } = delivery({
+    patience: { ...PATIENCE, postWithinMs: 50, searchAfterMs: 3_600_000 },
+    async readPlan(_id, signal) {
+      return await untilAborted(signal);
+    },
+    async post(_checkin, signal) {
+      if (what === 'logging in') await untilAborted(signal);
+      return ++sent;
+    },
+  });
+  const outcome = await run(report);
+  expect(outcome).toMatchObject({ kind: 'put-back', reason: expect.stringContaining('took longer than') });
+  expect(sent).toBe(0);
+  // Only where the post had begun it may have arrived, and is searched for later.
+  expect(marks).toEqual(what === 'logging in' ? [true] : []);
+});
+
+test('a login that is slow does not let a post begin after its time', async () => {
+  const sandbox = await startSandbox();
+  const client = createNexudusClient({ url: sandbox.url, auth: LOGIN });
+  const posts = () => sandbox.requests.filter(({ path }) => path.startsWith('/api/spaces/failedcheckins'));
+  sandbox.fault({ method: 'POST', path: '/api/token', action: { kind: 'delay-headers', ms: 1_000 } });
+  const patience = { ...PATIENCE, postWithinMs: 100 };
+  const deliver = nexudusDelivery(client, rulesOf(emptyDirectory()), { patience });
+  const outcome = await deliver(reportFor(1), async () => {}, Date.now());
+  expect(outcome).toMatchObject({ kind: 'put-back', reason: expect.stringContaining('the post took longer') });
+  // The login goes on for whoever asks next, and brings no post with it.
+  await client.checkLogin();
+  expect(posts()).toEqual([]);
+  expect(sandbox.failedCheckins).toEqual([]);
+  await client.close();
+  await sandbox.close();
 });

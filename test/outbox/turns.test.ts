@@ -118,7 +118,7 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
     for (let number = 5; number <= 6; number++) await trial.outbox.enqueue(of(77, number));
     expect(await trial.outbox.prove('77-3', 77)).toBe('done');
     expect(await trial.outbox.prove('77-99', 77)).toBe('done');
-    expect(await trial.outbox.counts()).toEqual({ waiting: 6, delayed: 0, active: 0, failed: 0 });
+    expect(await trial.outbox.counts()).toMatchObject({ waiting: 6, delayed: 0, active: 0, failed: 0 });
     expect(await trial.outbox.oldestMs()).toBeLessThanOrEqual(Date.now());
     const listed = await trial.outbox.list(10);
     expect(listed.filter(({ report }) => report.proven).map(({ id }) => id)).toHaveLength(3);

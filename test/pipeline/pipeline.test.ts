@@ -13,7 +13,13 @@ import { type Pipeline, type PipelineSettings, runPipeline } from '../../src/pip
 import type { VisitRecord } from '../../src/pipeline/record.js';
 import { FloodGuard } from '../../src/visits/flood-guard.js';
 import { MemoryVisitRegister } from '../../src/visits/register/memory-visit-register.js';
-import type { RegisteredVisit, Settlement, VisitRegister } from '../../src/visits/register/visit-register.js';
+import {
+  MAX_VISITS,
+  type RegisteredVisit,
+  type Settlement,
+  type VisitRegister,
+} from '../../src/visits/register/visit-register.js';
+import { ACK, dhcp, ethernet, IPV4, ipv4, ipv4Address, option, REQUEST, SERVER, udp } from '../decode/frames.js';
 import { HandFedSource } from '../hand-fed-source.js';
 import { until } from '../until.js';
 
@@ -61,9 +67,8 @@ afterEach(async () => {
   await running?.finished;
 });
 
-function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
+function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock, register = new MoodyRegister()) {
   const source = new HandFedSource();
-  const register = new MoodyRegister();
   const directory = new Directory();
   directory.loaded = true;
   const reports: Report[] = [];
@@ -72,6 +77,9 @@ function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
   const labels = new Labels();
   /** What the outbox says when it is asked to restore a report; then `none`. */
   const restoring: Restored[] = [];
+  /** What the outbox heard of devices that proved themselves, and what it says to that; then `done`. */
+  const proved: string[] = [];
+  const proving: ('done' | 'busy')[] = [];
   let steadyMs = 0;
   const pipeline = runPipeline(
     {
@@ -98,7 +106,14 @@ function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
       equipment: new Equipment(),
       labels,
       register,
-      outbox: { enqueue: (report) => void reports.push(report), restore: () => restoring.shift() ?? 'none' },
+      outbox: {
+        enqueue: (report) => void reports.push(report),
+        restore: () => restoring.shift() ?? 'none',
+        prove(id) {
+          proved.push(id);
+          return proving.shift() ?? 'done';
+        },
+      },
       listeners: new Listeners({
         onDecision: (record) => decided.push(record),
         onDecidedAnew: (record, before) => decidedAnew.push(`${before.kind} to ${record.decision?.kind}`),
@@ -122,6 +137,8 @@ function trial(settings: Partial<PipelineSettings> = {}, clock?: EventClock) {
     decided,
     decidedAnew,
     restoring,
+    proved,
+    proving,
     label,
     see,
     source,
@@ -330,4 +347,79 @@ test('a label needs no directory; without label and directory the visit is pendi
   directory.loaded = true;
   pipeline.directoryLoaded();
   await until('it is reported', () => reports.length === 1);
+});
+
+test('a device that is seen once has not proved itself; the outbox is told when it is active again minutes later', async () => {
+  const { pipeline, reports, proved, proving, see, idle } = trial();
+  const seeAgain = async (minutes: number) => {
+    see(MAC, minutes);
+    pipeline.tracker.forwardAll();
+    await idle();
+  };
+  await seeAgain(0);
+  expect(reports).toMatchObject([{ proven: false, sent: false }]);
+  await seeAgain(2);
+  expect(proved).toEqual([]);
+  // The report is being delivered just then: it is told once more.
+  proving.push('busy');
+  await seeAgain(4);
+  await seeAgain(5);
+  await seeAgain(6);
+  expect(proved).toEqual([reports[0]?.id, reports[0]?.id]);
+  expect(reports).toHaveLength(1);
+});
+
+test('a device that comes back proves itself by that, although it is not reported again', async () => {
+  const { reports, proved, see, idle } = trial({ reportAgainAfterMs: DAY });
+  see(MAC, 0);
+  await idle();
+  see(MAC, 60);
+  await idle();
+  expect(reports).toHaveLength(1);
+  expect(proved).toEqual([reports[0]?.id]);
+});
+
+test('two protocols are proof from the start', async () => {
+  const { reports, proved, source, idle, pipeline } = trial({ settleMs: MINUTE });
+  source.announce(MAC, START);
+  source.give(ethernet(IPV4, ipv4(udp(dhcp({ type: REQUEST, chaddr: MAC }))), { source: MAC }), START);
+  pipeline.tracker.forwardAll();
+  await idle();
+  expect(reports).toMatchObject([{ proven: true }]);
+  expect(proved).toEqual([]);
+});
+
+test('so is a lease from the DHCP server that is believed; one that anybody else pretends to give is none', async () => {
+  const lease = (server: string, mac: string, at: number, serverIp: string) => {
+    const options = [option(54, ipv4Address(serverIp)), option(1, ipv4Address('255.255.255.0'))];
+    const request = dhcp({ type: REQUEST, chaddr: mac, xid: at });
+    const ack = dhcp({ type: ACK, chaddr: mac, xid: at, yiaddr: '10.0.0.50', options });
+    return [
+      ethernet(IPV4, ipv4(udp(request)), { source: mac }),
+      ethernet(IPV4, ipv4(udp(ack, { source: 67, destination: 68 }), { source: serverIp }), { source: server }),
+    ];
+  };
+  const { reports, source, idle, pipeline } = trial({ settleMs: MINUTE });
+  for (const frame of lease(SERVER, MAC, 1, '10.0.0.1')) source.give(frame, START);
+  // Another device answers in the name of the first one's address.
+  for (const frame of lease('3c:22:fb:00:00:99', '3c:22:fb:00:00:02', 2, '10.0.0.1')) source.give(frame, START);
+  pipeline.tracker.forwardAll();
+  await idle();
+  const proven = new Map(reports.map((report) => [report.mac, report.proven]));
+  expect([proven.get(0x3c22fb000001), proven.get(0x3c22fb000002)]).toEqual([true, false]);
+});
+
+test('a sensor that was cut off brings a visit that the register may have dropped: it is searched for first', async () => {
+  const { pipeline, register, reports, see, idle } = trial();
+  for (let visit = 0; visit <= MAX_VISITS; visit++) {
+    see(MAC, visit * 30);
+    await idle();
+  }
+  expect(reports.map(({ sent }) => sent)).toEqual(Array(MAX_VISITS + 1).fill(false));
+  pipeline.stop();
+  // The other sensor has seen the same visits, the first of which is gone from the register.
+  const late = trial({}, undefined, register);
+  late.see(MAC, 0);
+  await late.idle();
+  expect(late.reports).toMatchObject([{ id: reports[0]?.id, sent: true }]);
 });

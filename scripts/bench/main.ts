@@ -16,11 +16,12 @@ const HELP = `Measures wifi-monitor, and prints tables. Every time is beside tha
                     presence, keep-alives
                     (default: all; a quarter of an hour)
   --rounds N        runs of each command, interleaved; for presence, days (default: 5)
+  --first-seed N    for presence: of the first day (default: 1)
 
 Inputs are made in $BENCH_CACHE (default: a folder of the temporary directory; 2 GB). "live" and "keep-alives" need root.
 `;
 
-const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
+const PARTS: Record<string, (rounds: number, firstSeed: number) => Promise<void> | void> = {
   'start-up': startUp,
   replays,
   curves: replayCurves,
@@ -33,14 +34,20 @@ const PARTS: Record<string, (rounds: number) => Promise<void> | void> = {
 };
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' }, help: { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    'first-seed': { type: 'string', default: '1' },
+    help: { type: 'boolean' },
+  },
 });
 const wanted = values.only?.split(',') ?? Object.keys(PARTS);
 const rounds = Number(values.rounds);
-if (values.help === true || !(rounds >= 1) || wanted.some((part) => PARTS[part] === undefined)) {
+const firstSeed = Number(values['first-seed']);
+if (values.help === true || !(rounds >= 1) || !(firstSeed >= 1) || wanted.some((part) => PARTS[part] === undefined)) {
   console.log(HELP);
   process.exitCode = values.help === true ? 0 : 2;
 } else {
   machine();
-  for (const part of wanted) await PARTS[part]?.(rounds);
+  for (const part of wanted) await PARTS[part]?.(rounds, firstSeed);
 }

@@ -173,8 +173,14 @@ function row(how: Setting, counts: Counts, place: Place): string[] {
   ];
 }
 
-function daysOf(crowd: CrowdName, count: number, options: { multicastAtWake?: number } = {}): PresenceDay[] {
-  const seeds = Array.from({ length: count }, (_, index) => index + 1);
+/** Which days are made: `count` of each crowd, from this seed on. */
+interface Seeds {
+  readonly count: number;
+  readonly first: number;
+}
+
+function daysOf(crowd: CrowdName, { count, first }: Seeds, options: { multicastAtWake?: number } = {}): PresenceDay[] {
+  const seeds = Array.from({ length: count }, (_, index) => first + index);
   return seeds.map((seed) => presenceDay({ seed, crowd, devices: DEVICES, ...options }));
 }
 
@@ -183,7 +189,7 @@ function describe(days: readonly PresenceDay[]): void {
   const strangers = devices.filter(({ registered }) => !registered).length;
   const stays = devices.reduce((total, device) => total + device.stays.length, 0);
   note(
-    `${days.length} days of ${DEVICES} devices, seeds 1 to ${days.length}: ${strangers} strangers and days, ${stays} stays; ` +
+    `${days.length} days of ${DEVICES} devices, seeds ${days[0]?.seed} to ${days.at(-1)?.seed}: ${strangers} strangers and days, ${stays} stays; ` +
       'every figure is over all of them',
   );
 }
@@ -204,10 +210,10 @@ async function printMatrix(days: readonly PresenceDay[], place: Place, directory
   }
 }
 
-async function printCrowds(rounds: number, directory: string): Promise<void> {
+async function printCrowds(seeds: Seeds, directory: string): Promise<void> {
   const rows: string[][] = [];
   for (const [crowd, place] of CROWD_ROWS) {
-    const days = daysOf(crowd, rounds);
+    const days = daysOf(crowd, seeds);
     for (const how of [BEFORE, ...CHOSEN]) {
       rows.push([`${crowd}, ${place}`, ...row(how, await replayedAll(days, place, how, directory), place)]);
     }
@@ -215,10 +221,10 @@ async function printCrowds(rounds: number, directory: string): Promise<void> {
   table(['crowd, sensor', ...TITLES], rows);
 }
 
-async function printMulticastShares(rounds: number, directory: string): Promise<void> {
+async function printMulticastShares(seeds: Seeds, directory: string): Promise<void> {
   const rows: string[][] = [];
   for (const share of MULTICAST_SHARES) {
-    const days = daysOf('office', rounds, { multicastAtWake: share });
+    const days = daysOf('office', seeds, { multicastAtWake: share });
     for (const how of CHOSEN) {
       rows.push([`${share * 100} %`, ...row(how, await replayedAll(days, 'wired', how, directory), 'wired')]);
     }
@@ -226,19 +232,20 @@ async function printMulticastShares(rounds: number, directory: string): Promise<
   table(['wakes with a multicast', ...TITLES], rows);
 }
 
-/** Prints the tables of README.md. A round is one day. */
-export async function presence(rounds: number): Promise<void> {
+/** Prints the tables of README.md. A round is one day; the first has the seed `first`. */
+export async function presence(rounds: number, first = 1): Promise<void> {
+  const seeds: Seeds = { count: rounds, first };
   const directory = mkdtempSync(join(tmpdir(), 'nwm-bench-presence-'));
   try {
-    const office = daysOf('office', rounds);
+    const office = daysOf('office', seeds);
     heading('Presence: days of an office, heard on the router');
     await printMatrix(office, 'router', directory);
     heading('Presence: days of an office, heard by a wired sensor');
     await printMatrix(office, 'wired', directory);
     heading('Presence: other crowds, and access points that pass no multicast');
-    await printCrowds(rounds, directory);
+    await printCrowds(seeds, directory);
     heading('Presence: how often a phone that wakes by itself sends a multicast, heard by a wired sensor');
-    await printMulticastShares(rounds, directory);
+    await printMulticastShares(seeds, directory);
     note(
       'REPORT_AGAIN_AFTER is 0s in the rows "before" and else 12h; answers to probes are simulated, all else replayed',
     );

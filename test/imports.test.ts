@@ -20,6 +20,7 @@ const ROOMS = [
   'presenters',
   'config',
   'status',
+  'hub',
   'sensor',
   'commands',
 ];

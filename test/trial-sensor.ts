@@ -40,6 +40,8 @@ export interface TrialOptions {
   readonly healthPatience?: HealthPatience;
   /** Default: nothing is logged. */
   readonly log?: Logger;
+  /** In place of ten seconds between two messages to the hub. */
+  readonly heartbeatMs?: number;
   /** More settings. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -115,6 +117,7 @@ export class TrialSensor {
         pace: async () => {},
         ...(options.trustClockAfterMs === undefined ? {} : { trustClockAfterMs: options.trustClockAfterMs }),
         ...(options.healthPatience === undefined ? {} : { healthPatience: options.healthPatience }),
+        ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
         ...(options.listener === undefined ? {} : { listeners: [options.listener] }),
       },
     );

@@ -29,6 +29,14 @@ export function deviceMacOf(text: string): MacAddress {
   return mac;
 }
 
+/** The number of a location in Nexudus. */
+export function businessOf(text: string): number {
+  const business = Number(text);
+  if (!/^\d+$/.test(text) || business < 1 || business >= 2 ** 31)
+    throw new InvalidArgumentError('Write the number of the location in Nexudus.');
+  return business;
+}
+
 export function labelNameOf(text: string): string {
   const name = labelName(text);
   if (name === null) throw new InvalidArgumentError(`${LABEL_NAME_RULE[0]?.toUpperCase()}${LABEL_NAME_RULE.slice(1)}.`);

@@ -2,8 +2,9 @@
 import { defaultRoute, listInterfaces } from '../capture/network-interfaces.js';
 import { type Config, ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
-import { createLogger, type Logger, textForLog } from '../sensor/log.js';
+import { createLogger } from '../sensor/log.js';
 import { startSensor } from '../sensor/sensor.js';
+import { endOnUnexpected, onSignals } from './running.js';
 
 /**
  * Runs until SIGTERM or SIGINT, and ends within 10 s after it. Returns the exit code.
@@ -44,30 +45,4 @@ function interfacesOf(config: Config): readonly string[] {
   throw new ConfigError([
     `CAPTURE_INTERFACE: must be set, because there is no default route to tell the interface (there are: ${names.join(', ')})`,
   ]);
-}
-
-function onSignals(log: Logger, stop: () => void): void {
-  let isStopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // A second signal ends at once.
-      if (isStopping) process.exit(1);
-      isStopping = true;
-      log.info({ signal }, 'stopping');
-      stop();
-    });
-  }
-}
-
-/** An unexpected error ends the process, and the supervisor starts it again. */
-function endOnUnexpected(log: Logger, logMacs: Config['logMacs']): void {
-  const end = (error: unknown) => {
-    const text = (full: string) => textForLog(full, logMacs);
-    log.fatal({ cause: text(error instanceof Error ? error.message : String(error)) }, 'unexpected error');
-    // The stack is for developers, not for operators.
-    if (error instanceof Error) log.debug({ stack: text(error.stack ?? '') }, 'where it happened');
-    process.exit(1);
-  };
-  process.on('uncaughtException', end);
-  process.on('unhandledRejection', end);
 }

@@ -5,7 +5,7 @@ import { ConfigError } from '../config/config.js';
 import { loadDotEnv } from '../config/dot-env.js';
 import type { DecisionKind } from '../devices/decision.js';
 import { LABEL_KINDS, type LabelKind } from '../devices/labels.js';
-import { collectRules, deviceMacOf, labelNameOf, macOf, timeOf } from './arguments.js';
+import { businessOf, collectRules, deviceMacOf, labelNameOf, macOf, timeOf } from './arguments.js';
 import type { LabelRequest } from './label.js';
 import type { DropFlags } from './outbox.js';
 
@@ -37,6 +37,8 @@ export async function run(argv: readonly string[], version: string): Promise<num
   addOutbox(program, exitWith);
   addForget(program, exitWith);
   addLabel(program, exitWith);
+  addHub(program, exitWith, version);
+  addSensor(program, exitWith);
   addDoctor(program, exitWith);
   try {
     loadDotEnv();
@@ -220,6 +222,44 @@ function addLabel(program: Command, exitWith: ExitWith): void {
     .action(async (mac: MacAddress | undefined, options: LabelFlags) => {
       const label = await import('./label.js');
       exitWith(await label.label(labelRequest(mac, options), options));
+    });
+}
+
+function addHub(program: Command, exitWith: ExitWith, version: string): void {
+  program
+    .command('hub')
+    .description('take the visits that sensors in many locations hand over, and report, until SIGTERM or SIGINT')
+    .action(async () => {
+      exitWith(await (await import('./hub.js')).hub(version));
+    });
+}
+
+function addSensor(program: Command, exitWith: ExitWith): void {
+  const sensor = program
+    .command('sensor')
+    .description('add, list or revoke the sensors that may hand over to the hub')
+    .hook('preSubcommand', refuseUnknownSubcommand);
+  sensor
+    .command('add')
+    .description("print a new sensor's token, for HUB_TOKEN; it is shown this once")
+    .argument('<name>', 'a name of your choice, such as madrid-1')
+    .requiredOption('--business <number>', 'the location: the number in the address of its page in Nexudus', businessOf)
+    .action(async (name: string, { business }: { business: number }) => {
+      exitWith(await (await import('./sensor.js')).sensorAdd(name, business));
+    });
+  sensor
+    .command('list', { isDefault: true })
+    .description('list the sensors (the default)')
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: { json: boolean }) => {
+      exitWith(await (await import('./sensor.js')).sensorList(options));
+    });
+  sensor
+    .command('revoke')
+    .description("make a sensor's token worthless at once")
+    .argument('<name>', 'the name of the sensor')
+    .action(async (name: string) => {
+      exitWith(await (await import('./sensor.js')).sensorRevoke(name));
     });
 }
 

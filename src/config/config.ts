@@ -45,6 +45,14 @@ export interface Config {
   readonly statusToken: string | null;
   /** The webhook and the secret that signs for it; null when nobody is told. */
   readonly notify: { readonly url: string; readonly secret: string } | null;
+  /** The hub that this sensor hands its visits over to; null when it delivers by itself. */
+  readonly hub: { readonly url: string; readonly token: string } | null;
+  readonly hubHost: string;
+  readonly hubPort: number;
+  readonly hubTls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly hubShareNames: boolean;
+  readonly hubVisitsPerMinute: number;
+  readonly hubVisitsPerDay: number;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly logMacs: 'masked' | 'full';
 }

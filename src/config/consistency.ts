@@ -4,9 +4,13 @@ import type { z } from 'zod';
 import type { ENVIRONMENT } from './schema.js';
 import { formatDuration } from './values.js';
 
-/** What a command needs beyond proper values: `nexudus` is a login and a location. */
+/**
+ * What a command needs beyond proper values. `nexudus`: a login and a location, unless HUB_URL says that a hub has the login. `hub`: what a
+ * hub needs, which is a login and Redis.
+ */
 export interface Needs {
   readonly nexudus: boolean;
+  readonly hub?: boolean;
 }
 
 /** Settings that may still be wrong. Rules look at the valid ones, so that every problem is named at once. */
@@ -27,6 +31,7 @@ export function findInconsistencies(settings: GivenSettings, needs: Needs): stri
     ...durationProblems(settings),
     ...statusProblems(settings),
     ...noticeProblems(settings),
+    ...hubProblems(settings, needs),
   ];
 }
 
@@ -43,12 +48,13 @@ function loginProblems({ values, valid }: GivenSettings, needs: Needs): string[]
   if (hasToken && (hasName || hasPassword)) {
     problems.push('NEXUDUS_ACCESS_TOKEN: set either this or NEXUDUS_USERNAME and NEXUDUS_PASSWORD, not both');
   }
-  if (needs.nexudus && valid('DRY_RUN') !== true && !hasName && !hasPassword && !hasToken) {
+  const needsLogin = needs.hub === true || (needs.nexudus && values.HUB_URL === undefined);
+  if (needsLogin && valid('DRY_RUN') !== true && !hasName && !hasPassword && !hasToken) {
     problems.push(
       'NEXUDUS_USERNAME: must be set, with NEXUDUS_PASSWORD (or set NEXUDUS_ACCESS_TOKEN, or DRY_RUN=true)',
     );
   }
-  if (needs.nexudus && values.NEXUDUS_BUSINESS_ID === undefined) {
+  if (needs.nexudus && values.HUB_URL === undefined && values.NEXUDUS_BUSINESS_ID === undefined) {
     problems.push('NEXUDUS_BUSINESS_ID: must be set: the number of the location in Nexudus');
   }
   return problems;
@@ -98,6 +104,37 @@ function noticeProblems({ values, valid }: GivenSettings): string[] {
   const url = URL.parse(valid('NOTIFY_URL') ?? '');
   if (url?.protocol === 'http:' && !isLoopback(url.hostname))
     problems.push('NOTIFY_URL: must be https:// unless it is on this machine: notices hold personal data');
+  return problems;
+}
+
+const LOGIN = ['NEXUDUS_USERNAME', 'NEXUDUS_PASSWORD', 'NEXUDUS_TOTP_SECRET', 'NEXUDUS_ACCESS_TOKEN'];
+
+function hubProblems({ values, valid }: GivenSettings, needs: Needs): string[] {
+  const problems: string[] = [];
+  if (needs.hub === true) {
+    if (values.HUB_URL !== undefined) problems.push('HUB_URL: must not be set for a hub: it is for sensors');
+    if (values.REDIS_URL === undefined) problems.push('REDIS_URL: must be set: a hub keeps everything there');
+    if (valid('DRY_RUN') === true) problems.push('DRY_RUN: must not be true for a hub: set it for the sensors');
+  } else if (needs.nexudus && values.HUB_URL !== undefined) {
+    if (values.HUB_TOKEN === undefined)
+      problems.push('HUB_TOKEN: must be set: "wifi-monitor sensor add" prints it where the hub is');
+    const logins = LOGIN.filter((name) => values[name] !== undefined);
+    for (const name of logins)
+      problems.push(`${name}: must not be set with HUB_URL: the hub alone has the login to Nexudus`);
+  } else if (needs.nexudus && values.HUB_TOKEN !== undefined) {
+    problems.push('HUB_URL: must be set where HUB_TOKEN is');
+  }
+  const url = URL.parse(valid('HUB_URL') ?? '');
+  if (url?.protocol === 'http:' && !isLoopback(url.hostname) && valid('HUB_ALLOW_HTTP') === false) {
+    problems.push(
+      'HUB_URL: must be https:// unless it is on this machine: over http:// the token can be read on the way ' +
+        '(HUB_ALLOW_HTTP=true allows it, for a network that is safe by itself)',
+    );
+  }
+  if ((values.HUB_TLS_CERT_FILE === undefined) !== (values.HUB_TLS_KEY_FILE === undefined)) {
+    const missing = values.HUB_TLS_CERT_FILE === undefined ? 'HUB_TLS_CERT_FILE' : 'HUB_TLS_KEY_FILE';
+    problems.push(`${missing}: must be set too, certificate and key go together`);
+  }
   return problems;
 }
 

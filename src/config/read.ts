@@ -115,6 +115,19 @@ function configOf(env: Environment, ignore: IgnoreRules, knownDevices: ReadonlyM
       env.NOTIFY_URL === undefined || env.NOTIFY_SECRET === undefined
         ? null
         : { url: env.NOTIFY_URL, secret: env.NOTIFY_SECRET },
+    hub:
+      env.HUB_URL === undefined || env.HUB_TOKEN === undefined
+        ? null
+        : { url: env.HUB_URL.replace(/\/+$/, ''), token: env.HUB_TOKEN },
+    hubHost: env.HUB_HOST,
+    hubPort: env.HUB_PORT,
+    hubTls:
+      env.HUB_TLS_CERT_FILE === undefined || env.HUB_TLS_KEY_FILE === undefined
+        ? null
+        : { certFile: env.HUB_TLS_CERT_FILE, keyFile: env.HUB_TLS_KEY_FILE },
+    hubShareNames: env.HUB_SHARE_NAMES,
+    hubVisitsPerMinute: env.HUB_VISITS_PER_MINUTE,
+    hubVisitsPerDay: env.HUB_VISITS_PER_DAY,
     logLevel: env.LOG_LEVEL,
     logMacs: env.LOG_MACS,
   };

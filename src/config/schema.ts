@@ -26,6 +26,7 @@ export const SECRETS = [
   'STATUS_TOKEN',
   'NOTIFY_URL',
   'NOTIFY_SECRET',
+  'HUB_TOKEN',
 ] as const;
 
 /** RFC 4648 base32, with spaces and dashes. Two letters are needed for an octet. */
@@ -130,6 +131,31 @@ export const ENVIRONMENT = z.object({
     .min(16, { message: 'must have at least 16 characters' })
     .optional()
     .describe('What notices to NOTIFY_URL are signed with: any text, or whsec_ and base64'),
+  HUB_URL: url(['http:', 'https:'], 'https://hub.example.com')
+    .refine((text) => !hasLogin(text), { message: 'must not have a user name or password in it: use HUB_TOKEN' })
+    .optional()
+    .describe('The hub that decides and delivers for this sensor, which then has no login to Nexudus'),
+  HUB_TOKEN: z
+    .string()
+    .regex(/^[\w-]{20,100}$/, { message: 'must be the token that "wifi-monitor sensor add" printed' })
+    .optional()
+    .describe("This sensor's token, from `wifi-monitor sensor add`"),
+  HUB_ALLOW_HTTP: flag('false').describe(
+    'Allow http:// in HUB_URL to other machines, for a network that is safe by itself',
+  ),
+  HUB_HOST: text().default('127.0.0.1').describe('Address on which `wifi-monitor hub` takes what sensors hand over'),
+  HUB_PORT: wholeNumber(0, 65_535).default(9470).describe('Its port'),
+  HUB_TLS_CERT_FILE: text()
+    .optional()
+    .describe('Its certificate (PEM, with the chain); without it, a proxy in front speaks TLS'),
+  HUB_TLS_KEY_FILE: text().optional().describe("The certificate's key (PEM)"),
+  HUB_SHARE_NAMES: flag('false').describe('Tell sensors whose a device is (personal data), for their status pages'),
+  HUB_VISITS_PER_MINUTE: wholeNumber(1, 1_000_000)
+    .default(600)
+    .describe("Visits that a hub takes from one sensor in a minute at most, after five minutes' worth at once"),
+  HUB_VISITS_PER_DAY: wholeNumber(1, 100_000_000)
+    .default(50_000)
+    .describe('Visits that a hub takes from one location in a day (UTC) at most'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
       message: 'must be one of fatal, error, warn, info, debug, trace',

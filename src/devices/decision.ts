@@ -43,6 +43,8 @@ export interface DecisionRules {
   readonly reportInactive: boolean;
   /** Left out where nobody can label a device: in a replay. */
   readonly labels?: LabelView;
+  /** Whoever is not equipment or in the local list is decided about by a hub: it alone has the directory. */
+  readonly decidedByHub?: boolean;
 }
 
 // Nearly all decisions are one of these two.
@@ -53,6 +55,8 @@ const NOBODYS: Decision = {
   owner: null,
 };
 const NOBODYS_PRIVATE: Decision = { ...NOBODYS, reason: 'nobody registered this private (randomised) address' };
+
+const AT_THE_HUB: Decision = { kind: 'pending', reason: 'the hub has not decided yet', hint: null, owner: null };
 
 /** Decides about one device. Pure: the same facts and directory give the same decision. */
 export function decide(device: DecisionInput, rules: DecisionRules): Decision {
@@ -86,6 +90,7 @@ function decideByRole(device: DecisionInput, rules: DecisionRules, least: RoleSt
   if (ignored !== null) return { kind: 'ignored', reason: ignored, hint: null, owner: null };
   const owner = rules.directory.lookup(mac);
   if (owner !== null) return decideOwned(owner, rules.reportInactive);
+  if (rules.decidedByHub === true) return AT_THE_HUB;
   if (!rules.directory.loaded) {
     return {
       kind: 'pending',

@@ -151,6 +151,7 @@ export class MemoryOutbox implements Outbox {
         break;
       case 'posted':
       case 'found':
+      case 'handed-over':
         this.entries.delete(id);
         this.remember(id);
         break;

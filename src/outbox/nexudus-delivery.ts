@@ -26,7 +26,7 @@ export async function isLoginGood(client: Pick<NexudusClient, 'checkLogin'>): Pr
 /** Make one for all reports: it remembers how often in a row the API failed. */
 export function nexudusDelivery(
   client: NexudusClient,
-  rules: DecisionRules & { readonly businessId: number },
+  rules: DecisionRules & { readonly businessId: number | 'all' },
   {
     labelStore,
     ...more
@@ -43,7 +43,7 @@ export function nexudusDelivery(
     } catch {
       return { kind: 'wait', reason: 'the labels cannot be read (Redis)' };
     }
-    const theirRules = businessId === rules.businessId ? rules : foreignRules(report);
+    const theirRules = rules.businessId === 'all' || businessId === rules.businessId ? rules : foreignRules(report);
     const decision = decideAgain({ mac, hostname }, { ...theirRules, labels: { of: () => label } }, 'sure');
     switch (decision.kind) {
       case 'unrecognised':

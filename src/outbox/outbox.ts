@@ -1,5 +1,6 @@
 // The port behind which reports wait for Nexudus. A sensor enqueues; delivery is apart, so that one process may sense and another
 // deliver.
+import type { Decision } from '../devices/decision.js';
 import type { Awaitable } from '../visits/register/visit-register.js';
 import type { Report } from './report.js';
 
@@ -75,6 +76,8 @@ export type Outcome =
   | { readonly kind: 'posted'; readonly recordId: number }
   /** An earlier try had made it after all. */
   | { readonly kind: 'found'; readonly recordId: number }
+  /** A hub has the visit. `decision`: what it decided about it. */
+  | { readonly kind: 'handed-over'; readonly decision: Decision }
   /** The device was registered (or became known as equipment) while the report waited. */
   | { readonly kind: 'not-needed'; readonly reason: string }
   /** Nexudus takes nothing now: every sensor waits for `ms`, this report stays first. Not counted as a try. */

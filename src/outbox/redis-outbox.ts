@@ -411,8 +411,8 @@ async function conclude(
   outcome: Outcome,
   outbox: RedisOutbox,
   ownPause: OwnPause,
-): Promise<Outcome> {
-  const isFinished = ['posted', 'found', 'not-needed', 'refused'].includes(outcome.kind);
+): Promise<Pick<Outcome, 'kind'>> {
+  const isFinished = ['posted', 'found', 'handed-over', 'not-needed', 'refused'].includes(outcome.kind);
   if (isFinished) await outbox.lifetimes.limitFinished(job.id ?? '');
   else await outbox.lifetimes.limitWaiting(job.id ?? '', job.timestamp);
   switch (outcome.kind) {
@@ -420,6 +420,9 @@ async function conclude(
     case 'found':
     case 'not-needed':
       return outcome;
+    case 'handed-over':
+      // Not the decision: it may name somebody.
+      return { kind: outcome.kind };
     case 'pause':
       await outbox.pauseAll(outcome.ms);
       await job.updateProgress({ reason: outcome.reason });

@@ -23,6 +23,7 @@ const REPORT = z.object({
   sent: z.boolean(),
   // Entries of before do not have it.
   proven: z.boolean().default(true),
+  kin: z.object({ mac: z.number().int().refine(isDeviceMac), by: z.enum(['DHCP client id', 'host name']) }).nullish(),
 });
 
 /** Reads what comes back from a store that others can write to. Null: not written by this project. */

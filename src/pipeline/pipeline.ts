@@ -3,6 +3,7 @@
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { FrameHandler, FrameSource, KeepAliveHandler } from '../capture/frame-source.js';
 import type { Probe } from '../capture/probe.js';
+import type { Decision } from '../devices/decision.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
 import type { Equipment } from '../devices/equipment.js';
 import type { IgnoreRules } from '../devices/ignore-rules.js';
@@ -32,6 +33,8 @@ export interface PipelineSettings {
   readonly reportInactive: boolean;
   readonly hintOwners: boolean;
   readonly timeZone: string | null;
+  /** Visits are handed over to a hub, which decides about them. */
+  readonly decidedByHub?: boolean;
 }
 
 export interface PipelineEdges {
@@ -67,6 +70,8 @@ export interface Pipeline {
   forget(mac: MacAddress): void;
   /** The labels of these devices have changed: open visits are decided anew. */
   redecide(macs: ReadonlySet<MacAddress>): void;
+  /** The hub has decided about the visit of `mac` that began at `startMs`. */
+  decided(mac: MacAddress, startMs: number, decision: Decision): void;
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void;
   /** The clock is trusted from now on. Event times so far are too early by `shiftMs`. Visits that waited for the clock are decided. */
@@ -79,8 +84,15 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
   const { source, time, register, outbox, listeners, directory, equipment, labels } = edges;
   const { gapMs, settleMs } = settings;
   const counts: FrameCounts = { frames: 0, sightings: 0, keepAlives: 0, malformed: 0, malformedBy: new Map() };
-  const { ignore, reportInactive } = settings;
-  const rules = { ignore, reportInactive, directory, equipment, ...(labels === undefined ? {} : { labels }) };
+  const { ignore, reportInactive, decidedByHub = false } = settings;
+  const rules = {
+    decidedByHub,
+    ignore,
+    reportInactive,
+    directory,
+    equipment,
+    ...(labels === undefined ? {} : { labels }),
+  };
   const cases = new VisitCases(settings, {
     rules,
     register,
@@ -126,6 +138,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
       listeners.emit('onForget', mac);
     },
     redecide: (macs) => cases.redecide(macs),
+    decided: (mac, startMs, decision) => cases.decided(mac, startMs, decision),
     directoryLoaded: () => cases.directoryLoaded(),
     clockTrusted(shiftMs) {
       tracker.shiftTimes(shiftMs, cases.notSettled());

@@ -61,7 +61,7 @@ export function reportedFacts(visit: Visit, startMs: number, decision: Decision,
 export function reportOf(
   facts: ReportedFacts,
   visit: Visit,
-  settings: { readonly businessId: number; readonly timeZone: string | null },
+  settings: { readonly businessId: number; readonly timeZone: string | null; readonly decidedByHub?: boolean },
   sent: boolean,
 ): Report {
   const { businessId, timeZone } = settings;
@@ -83,10 +83,11 @@ export function reportOf(
     inactive,
     sent,
     proven: hasProvenItself(visit),
+    ...(settings.decidedByHub === true ? { kin: visit.kin } : {}),
   };
 }
 
-function inactiveOwner({ owner }: Decision): InactiveOwner | null {
+export function inactiveOwner({ owner }: Decision): InactiveOwner | null {
   if (owner?.kind !== 'coworker' || owner.status === 'active') return null;
   return { coworkerId: owner.id, name: owner.name, status: owner.status };
 }

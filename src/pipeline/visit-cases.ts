@@ -14,6 +14,7 @@ import {
 import type { Visit } from '../visits/visit.js';
 import type { Listeners } from './listeners.js';
 import { hasProvenItself, type ReportedFacts, reportedFacts, reportOf, type VisitRecord } from './record.js';
+import { restorable, settlementOf } from './settlement.js';
 import { type CaseEvent, type CaseState, isExpendable, isUnsettled, NEW, step } from './visit-case.js';
 
 /** After the register or the outbox failed, a visit is tried again this much later. */
@@ -34,6 +35,8 @@ export interface CaseSettings {
   readonly timeZone: string | null;
   readonly reportAgainAfterMs: number;
   readonly hintOwners: boolean;
+  /** Every pending visit is reported: to a hub, which decides (see `decided`). */
+  readonly decidedByHub?: boolean;
 }
 
 /** The other two are missing in a dry run and a replay, where no report is ever withdrawn, and no device has to prove itself. */
@@ -145,6 +148,21 @@ export class VisitCases {
     const stale = [...this.cases.values()].filter(isStale);
     for (const visitCase of stale) visitCase.isStale = true;
     this.registerAgain(stale);
+  }
+
+  /** The hub has decided about the visit of `mac` that began at `startMs`, for the first time or anew. */
+  decided(mac: MacAddress, startMs: number, decision: Decision): void {
+    const { listeners } = this.edges;
+    for (const visitCase of this.cases.values()) {
+      if (visitCase.visit.mac !== mac || visitCase.startMs !== startMs) continue;
+      const { emitted } = visitCase;
+      visitCase.decision = decision;
+      visitCase.emitted = decision;
+      if (emitted?.kind === decision.kind && emitted.reason === decision.reason) return;
+      if (emitted === null || emitted.kind === 'pending') listeners.emit('onDecision', visitCase);
+      else listeners.emit('onDecidedAnew', visitCase, emitted);
+      return;
+    }
   }
 
   /** Returns the visits that are not settled. Before the clock is trusted, none of them is registered. */
@@ -312,7 +330,9 @@ export class VisitCases {
       visitCase.settlement = registered.settlement;
       return after(this.restore(visitCase, registered, isStale), () => emitDecision(isNew));
     }
-    const settlement = this.settlementOf(decision, registered);
+    const { reportAgainAfterMs, decidedByHub } = this.settings;
+    const arePendingReported = this.isStopping || decidedByHub === true;
+    const settlement = settlementOf(decision, registered, { reportAgainAfterMs, arePendingReported });
     if (settlement === null) {
       // There is no directory yet, so the visit is not settled (any more, if a label had settled it).
       visitCase.settlement = null;
@@ -332,22 +352,20 @@ export class VisitCases {
 
   /**
    * Delivery withdraws the report of a device that was labelled (or registered) while it waited. If the device is unrecognised again,
-   * the report is restored: that of this visit, or the earlier one because of which this visit is not reported (REPORT_AGAIN_AFTER).
+   * the report is restored.
    */
   private restore(visitCase: VisitCase, registered: RegisteredVisit, isStale: boolean): Awaitable<void> {
     const { outbox } = this.edges;
     const { settlement, decision, visit } = visitCase;
-    const mayBeWithdrawn = settlement === 'reported' || settlement === 'spaced';
-    if (outbox?.restore === undefined || decision?.kind !== 'unrecognised' || !mayBeWithdrawn) return;
+    if (outbox?.restore === undefined) return;
     const restoreReport = (startMs: number): Awaitable<void> =>
       after(outbox.restore?.(visitId(this.settings.businessId, visit.mac, startMs)) ?? 'none', (restored) => {
         if (restored === 'busy' && isStale) this.lookAgain(visit.mac);
       });
-    const { startMs, lastReportedMs } = registered;
-    const restored = restoreReport(startMs);
-    return lastReportedMs === null || lastReportedMs === startMs
-      ? restored
-      : after(restored, () => restoreReport(lastReportedMs));
+    const [first, second] = restorable(decision, settlement, registered);
+    if (first === undefined) return;
+    const restored = restoreReport(first);
+    return second === undefined ? restored : after(restored, () => restoreReport(second));
   }
 
   /**
@@ -392,24 +410,5 @@ export class VisitCases {
     if (outbox === null) return;
     const report = visitCase.reportWith(sent);
     return report === null ? undefined : outbox.enqueue(report);
-  }
-
-  /** Returns how a decision settles the visit; null while the directory is missing. */
-  private settlementOf({ kind, label }: Decision, registered: RegisteredVisit): Settlement | null {
-    if (label !== undefined) return 'labelled';
-    switch (kind) {
-      case 'ignored':
-      case 'recognised':
-        return kind;
-      case 'pending':
-        return this.isStopping ? this.reportedOrSpaced(registered) : null;
-      case 'unrecognised':
-        return this.reportedOrSpaced(registered);
-    }
-  }
-
-  private reportedOrSpaced({ startMs, lastReportedMs }: RegisteredVisit): 'reported' | 'spaced' {
-    const { reportAgainAfterMs } = this.settings;
-    return lastReportedMs !== null && Math.abs(startMs - lastReportedMs) < reportAgainAfterMs ? 'spaced' : 'reported';
   }
 }

@@ -26,3 +26,52 @@ export async function* keysLike(redis: RedisClient, pattern: string): AsyncGener
 export function duplicateOf(redis: RedisClient): RedisClient {
   return 'nodes' in redis ? redis.duplicate() : redis.duplicate();
 }
+
+/** How long a replica may take to confirm. */
+const REPLICA_WITHIN_MS = 1_000;
+const LOOK_FOR_REPLICAS_EVERY_MS = 5_000;
+
+/**
+ * Waits until what these connections wrote is on a replica as well, where there are replicas. However many wait at a time, each
+ * connection is asked once: what was written before the question is confirmed by its answer.
+ */
+export class ReplicaConfirmation {
+  private running: Promise<void> | null = null;
+  private next: Promise<void> | null = null;
+  private readonly replicated = new WeakMap<Redis, { readonly hasReplica: boolean; readonly askedMs: number }>();
+
+  constructor(private readonly connections: readonly RedisClient[]) {}
+
+  /** Rejects when there are replicas and none confirms within a second, or Redis does not answer. */
+  confirm(): Promise<void> {
+    if (this.next !== null) return this.next;
+    const next = (this.running ?? Promise.resolve())
+      .catch(() => {})
+      .then(() => {
+        this.next = null;
+        this.running = this.ask();
+        return this.running;
+      });
+    this.next = next;
+    return next;
+  }
+
+  private async ask(): Promise<void> {
+    await Promise.all(
+      this.connections.flatMap(primariesOf).map(async (primary) => {
+        if (!(await this.hasReplica(primary))) return;
+        if ((await primary.wait(1, REPLICA_WITHIN_MS)) < 1)
+          throw new Error('no replica of Redis confirms what was written');
+      }),
+    );
+  }
+
+  private async hasReplica(primary: Redis): Promise<boolean> {
+    const known = this.replicated.get(primary);
+    const askedMs = performance.now();
+    if (known !== undefined && askedMs - known.askedMs < LOOK_FOR_REPLICAS_EVERY_MS) return known.hasReplica;
+    const hasReplica = /^connected_slaves:[1-9]/m.test(await primary.info('replication'));
+    this.replicated.set(primary, { hasReplica, askedMs });
+    return hasReplica;
+  }
+}

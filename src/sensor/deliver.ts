@@ -27,7 +27,7 @@ export interface DeliveryParts {
   readonly store: Store;
   readonly directory: Directory;
   readonly labelStore: LabelStore;
-  readonly rules: DecisionRules & { readonly businessId: number };
+  readonly rules: DecisionRules & { readonly businessId: number | 'all' };
   readonly listeners: Listeners;
   readonly observer: NexudusObserver;
   /** Called when the directory was loaded for the first time. */

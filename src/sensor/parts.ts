@@ -4,6 +4,8 @@ import type { Config } from '../config/config.js';
 import { Directory } from '../devices/directory/directory.js';
 import type { LabelStore } from '../devices/label-store.js';
 import { Labels } from '../devices/labels.js';
+import { HubLabelStore } from '../hub/hub-label-store.js';
+import type { HubLink } from '../hub/hub-link.js';
 import { Listeners, type PipelineListener } from '../pipeline/listeners.js';
 import { ArrivalRate } from '../status/facts/arrival-rate.js';
 import { Arrivals } from '../status/facts/arrivals.js';
@@ -48,6 +50,8 @@ export interface PartsOptions {
   readonly trustClockAfterMs: number | undefined;
   readonly healthPatience: HealthPatience | undefined;
   readonly onLabelsChanged: (macs: ReadonlySet<MacAddress>) => void;
+  /** Null: labels and all else are this sensor's own. */
+  readonly link: HubLink | null;
   /** See SensorClockEdges. */
   readonly onClockTrusted: (shiftMs: number) => void;
 }
@@ -58,6 +62,8 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
   const sensorLog = new SensorLog(log, config.logMacs);
   const store = await openStore(config, businessId, log, closing);
   const directory = new Directory(config.knownDevices);
+  // The hub alone has the others.
+  if (config.hub !== null) directory.loaded = true;
   const metrics =
     config.statusPort === 0 ? null : new (await import('../status/facts/metrics.js')).Metrics(config.postsPerDay);
   const arrivals = new Arrivals(config.timeZone);
@@ -77,11 +83,16 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
   );
 
   const labels = new Labels();
-  const labelStore = await store.openLabels((all) => {
-    const changed = labels.replace(all);
-    if (changed.size > 0) sensorLog.onLabels(changed, labels);
-    options.onLabelsChanged(changed);
-  });
+  const { link } = options;
+  // A sensor with a hub follows no labels: the hub decides by them.
+  const labelStore =
+    link !== null
+      ? new HubLabelStore(link, (mac) => options.onLabelsChanged(new Set([mac])))
+      : await store.openLabels((all) => {
+          const changed = labels.replace(all);
+          if (changed.size > 0) sensorLog.onLabels(changed, labels);
+          options.onLabelsChanged(changed);
+        });
 
   const clock = new SensorClock({
     // A dry run keeps nothing and posts nothing, so a wrong clock does no harm.

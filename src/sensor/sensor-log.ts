@@ -162,6 +162,9 @@ export class SensorLog implements PipelineListener {
       case 'found':
         this.outbox.info({ ...about, record: outcome.recordId }, 'failed check-in had been posted before');
         break;
+      case 'handed-over':
+        this.outbox.debug({ ...about, decision: outcome.decision.kind }, 'visit handed over to the hub');
+        break;
       case 'not-needed':
         this.outbox.info(about, 'failed check-in not needed any more');
         break;

@@ -3,17 +3,21 @@
 import type { WatchedSource } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
+import type { HandOver } from '../hub/hand-over.js';
+import { HubLink } from '../hub/hub-link.js';
 import type { NexudusObserver } from '../nexudus/client.js';
 import type { Pace } from '../nexudus/known-devices.js';
 import { OutboxWatch } from '../outbox/outbox-watch.js';
 import type { PipelineListener } from '../pipeline/listeners.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import { captureReasons } from '../status/facts/health.js';
 import { NexudusWatch } from '../status/facts/nexudus-watch.js';
 import { factsAbout } from '../status/facts/sensor-facts.js';
 import type { StatusServer } from '../status/http/server.js';
 import { watchClock } from './clock.js';
 import { Closing, within } from './closing.js';
 import { startDelivering } from './deliver.js';
+import { startHandingOver } from './hand-over.js';
 import type { Logger } from './log.js';
 import type { HealthPatience } from './notifier.js';
 import { openParts, type SensorParts } from './parts.js';
@@ -36,6 +40,8 @@ export interface SensorEdges {
   readonly trustClockAfterMs?: number;
   /** For tests: when the webhook is told that health has changed, in place of a minute. */
   readonly healthPatience?: HealthPatience;
+  /** For tests: the time between two messages to the hub, in place of ten seconds. */
+  readonly heartbeatMs?: number;
   /** Stops the pipeline, also while the sensor is starting. */
   readonly stop?: AbortSignal;
   /** Listeners besides log, metrics and status page. */
@@ -64,13 +70,21 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
   const closing = new Closing();
   // Labels are read before the pipeline runs. Later ones change its decisions.
   let sensing: Sensing | null = null;
+  let handOver: HandOver | null = null;
+  const link = hubLinkFor(
+    config,
+    edges.version,
+    () => sensing,
+    (offsetMs) => parts.clock.onSkew(offsetMs),
+  );
   const parts = await openParts(config, {
     log,
     closing,
     listeners: edges.listeners ?? [],
     trustClockAfterMs: edges.trustClockAfterMs,
     healthPatience: edges.healthPatience,
-    onLabelsChanged: (macs) => sensing?.pipeline.redecide(macs),
+    link,
+    onLabelsChanged: (macs) => (link === null ? sensing?.pipeline.redecide(macs) : void handOver?.askAbout(macs)),
     onClockTrusted: (shiftMs) => sensing?.pipeline.clockTrusted(shiftMs),
   });
   sensing = startSensing(config, { ...parts, interfaces, source: edges.source ?? null });
@@ -88,8 +102,11 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     // If capturing is refused, this throws at once, and nothing else is started.
     await Promise.race([pipeline.finished, new Promise(setImmediate)]);
     closing.add(watchClock(log));
-    parts.store.startCleaning((dropped) => parts.listeners.emit('onDropped', dropped));
-    const serve = deliverAndShow(config, edges, parts, sensing, closing);
+    const { store, listeners } = parts;
+    store.startCleaning((dropped) => listeners.emit('onDropped', dropped));
+    const { heartbeatMs } = edges;
+    if (link !== null) handOver = startHandingOver(config, { link, store, pipeline, listeners, closing, heartbeatMs });
+    const serve = deliverAndShow(config, edges, parts, sensing, handOver, closing);
     let status = await serve();
     closing.add(() => within(1_000, status?.close() ?? Promise.resolve()));
     parts.store.onForget((mac) => pipeline.forget(mac));
@@ -112,12 +129,43 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
   }
 }
 
+/** Null without HUB_URL. */
+function hubLinkFor(
+  { hub, businessId, timeZone, dryRun }: Config,
+  version: string,
+  sensing: () => Sensing | null,
+  onClock: (offsetMs: number) => void,
+): HubLink | null {
+  if (hub === null || dryRun) return null;
+  return new HubLink({
+    ...hub,
+    version,
+    businessId,
+    timeZone,
+    onClock,
+    state: () => {
+      const running = sensing();
+      if (running === null) return null;
+      const { pipeline, guard, source, equipment } = running;
+      const steadyMs = performance.now();
+      const troubles = [...captureReasons({ interfaces: source.states(), steadyMs }), ...equipment.conflicts(steadyMs)];
+      const waiting = pipeline.waiting() + guard.queued;
+      return {
+        openVisits: pipeline.tracker.size,
+        waiting,
+        troubles: troubles.slice(0, 10).map((text) => text.slice(0, 300)),
+      };
+    },
+  });
+}
+
 /** Starts to deliver what `sensing` reports. Returns the function that serves the status of the whole sensor. */
 function deliverAndShow(
   config: Config,
   { interfaces, pace, version, log }: SensorEdges,
   parts: SensorParts,
   sensing: Sensing,
+  handOver: HandOver | null,
   closing: Closing,
 ): () => Promise<StatusServer | null> {
   const { store, metrics, clock } = parts;
@@ -135,8 +183,11 @@ function deliverAndShow(
   };
   const { rules, pipeline } = sensing;
   const onLoaded = () => pipeline.directoryLoaded();
-  const sync = startDelivering(config, { ...parts, interfaces, rules, observer, onLoaded, pace, closing });
-  const facts = sensorFacts(config, { version, parts, sensing, outboxWatch, sync, nexudus });
+  const sync =
+    handOver !== null
+      ? null
+      : startDelivering(config, { ...parts, interfaces, rules, observer, onLoaded, pace, closing });
+  const facts = sensorFacts(config, { version, parts, sensing, outboxWatch, sync, nexudus, handOver });
   parts.notifier?.watchHealth(() => factsAbout(facts));
   return () => serveSensorStatus(config, facts, metrics, log);
 }

@@ -1,6 +1,7 @@
 // The status server of a sensor, with the facts that it shows.
 import type { Config } from '../config/config.js';
 import type { DirectorySync } from '../devices/directory/directory-sync.js';
+import type { HandOver } from '../hub/hand-over.js';
 import type { OutboxWatch } from '../outbox/outbox-watch.js';
 import type { Metrics } from '../status/facts/metrics.js';
 import type { NexudusWatch } from '../status/facts/nexudus-watch.js';
@@ -18,10 +19,12 @@ export interface FactSources {
   /** Null without a login. */
   readonly sync: DirectorySync | null;
   readonly nexudus: NexudusWatch;
+  /** Null without HUB_URL. */
+  readonly handOver: HandOver | null;
 }
 
 export function sensorFacts(config: Config, sources: FactSources): SensorFacts {
-  const { version, parts, sensing, outboxWatch, sync, nexudus } = sources;
+  const { version, parts, sensing, outboxWatch, sync, nexudus, handOver } = sources;
   const { store, directory, labels, labelStore, sensorLog, arrivals, arrivalRate, refusals, reports } = parts;
   const { pipeline, guard, equipment } = sensing;
   return {
@@ -47,6 +50,7 @@ export function sensorFacts(config: Config, sources: FactSources): SensorFacts {
     directoryRefreshMs: config.directoryRefreshMs,
     sync,
     nexudus: sync === null ? null : nexudus,
+    hub: handOver === null ? null : () => handOver.facts(),
     isRedisReady: store.isReady,
   };
 }

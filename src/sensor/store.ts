@@ -31,6 +31,8 @@ const LABELS_WITHIN_MS = 2_000;
 export interface Store {
   /** For other data in Redis; null when everything is in memory. */
   readonly redis: RedisClient | null;
+  /** The connections that visits and reports are written by; none when everything is in memory. */
+  readonly connections: readonly RedisClient[];
   /** Whether Redis is connected; null when everything is in memory. */
   readonly isReady: (() => boolean) | null;
   readonly register: VisitRegister;
@@ -59,6 +61,7 @@ function openMemoryStore(config: Config, businessId: number, redisLog: Logger, c
   const outbox = new MemoryOutbox({ spacingMs: spacingOf(config), retentionMs, outboxRetentionMs });
   return {
     redis: null,
+    connections: [],
     isReady: null,
     register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
     outbox,
@@ -96,6 +99,7 @@ async function openRedisStore(
   closing.add(() => within(1_000, outbox.close()));
   return {
     redis,
+    connections: [redis, deliveryRedis],
     isReady: () => redis.status === 'ready',
     register: new RedisVisitRegister(redis, { businessId, gapMs, retentionMs }),
     outbox,
@@ -129,8 +133,9 @@ async function openRedisStore(
 }
 
 /** Least time between two posts, ms. */
-function spacingOf({ postsPerMinute }: Config): number {
-  return 60_000 / postsPerMinute;
+/** A hub sees for itself how much it takes. */
+function spacingOf({ postsPerMinute, hub }: Config): number {
+  return hub === null ? 60_000 / postsPerMinute : 1;
 }
 
 /** Cleans now, and then so often that nothing outlives the retention by much. Returns the function that ends it. */

@@ -209,8 +209,12 @@ test('durations are written the way they are read', () => {
 test('the README and .env.example name every variable, with its default, and no others', () => {
   const readme = readFileSync(join(top, 'README.md'), 'utf8');
   const example = readFileSync(join(top, '.env.example'), 'utf8');
+  // The settings that only a hub has are told of where hubs are.
+  const ofHubs = readFileSync(join(top, 'docker/README.md'), 'utf8');
   for (const { name, initial, meaning } of VARIABLES) {
-    const row = readme.split('\n').find((line) => line.startsWith(`| \`${name}\` |`));
+    const row = `${readme}\n${name.startsWith('HUB_') ? ofHubs : ''}`
+      .split('\n')
+      .find((line) => line.startsWith(`| \`${name}\` |`));
     expect(row, `${name} in the README`).toContain(meaning.replaceAll('|', '\\|'));
     if (initial !== null) expect(row, `${name} in the README`).toContain(`\`${initial}\``);
     expect(example, `${name} in .env.example`).toMatch(new RegExp(`^#? ?${name}=`, 'm'));

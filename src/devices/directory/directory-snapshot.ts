@@ -51,7 +51,7 @@ export class DirectorySnapshot {
   /** `redis` belongs to the caller. The snapshot expires `retentionMs` after it was last written. */
   constructor(
     private readonly redis: RedisClient,
-    businessId: number,
+    businessId: number | 'all',
     private readonly retentionMs: number,
   ) {
     this.key = `{nwm:${businessId}}:directory`;

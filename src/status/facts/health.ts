@@ -21,6 +21,7 @@ import type { InterfaceState } from '../../capture/interface-watch.js';
 import type { DaySpent } from '../../outbox/day-budget.js';
 import type { OutboxCounts } from '../../outbox/outbox.js';
 import { countWords } from '../../presenters/count-words.js';
+import { clockWords, MAX_CLOCK_OFFSET_MS } from './hub-facts.js';
 
 const OLDEST_IN_OUTBOX_MS = 3_600_000;
 const REFRESHES_MISSED = 3;
@@ -35,6 +36,8 @@ export interface HealthFacts {
   readonly redis: { readonly isReachable: boolean } | null;
   /** Null without a login. */
   readonly nexudus: NexudusFacts | null;
+  /** Null without HUB_URL. */
+  readonly hub: HubLinkFacts | null;
   readonly directory: {
     readonly loaded: boolean;
     readonly devices: number;
@@ -73,6 +76,15 @@ export interface RefusalFacts {
   readonly reason: string;
 }
 
+export interface HubLinkFacts {
+  /** Since the hub last took something, ms; null when it never did. */
+  readonly lastHeardAgeMs: number | null;
+  /** Why it does not take anything now, in words; null while it does. */
+  readonly failure: string | null;
+  /** How far this machine's clock is ahead of the hub's. */
+  readonly clockOffsetMs: number | null;
+}
+
 export interface NexudusFacts {
   readonly lastSuccessAgeMs: number | null;
   /** Why reading or posting fails, in words; empty while both work. */
@@ -99,6 +111,8 @@ export interface Health {
   }[];
   readonly redis: { readonly reachable: boolean } | null;
   readonly nexudus: { readonly lastSuccessAgeSeconds: number | null; readonly failures: readonly string[] } | null;
+  /** Null where the sensor delivers by itself. */
+  readonly hub: { readonly lastHeardAgeSeconds: number | null; readonly clockOffsetSeconds: number | null } | null;
   readonly directory: { readonly loaded: boolean; readonly devices: number; readonly ageSeconds: number | null };
   readonly outbox: (OutboxCounts & { readonly oldestAgeSeconds: number | null }) | null;
   /** Posts of today (UTC). */
@@ -113,6 +127,7 @@ export function healthOf(facts: HealthFacts): Health {
     ...captureReasons(facts),
     ...storeReasons(facts),
     ...nexudusReasons(facts),
+    ...hubReasons(facts),
     ...outboxReasons(facts),
     ...refusalReasons(facts),
     ...dayReasons(facts),
@@ -122,7 +137,8 @@ export function healthOf(facts: HealthFacts): Health {
   return {
     status: reasons.length === 0 ? 'ok' : 'degraded',
     reasons,
-    working: !facts.interfaces.every(({ state }) => state === 'failed'),
+    // A hub has no interfaces.
+    working: facts.interfaces.length === 0 || facts.interfaces.some(({ state }) => state !== 'failed'),
     version: facts.version,
     uptimeSeconds: seconds(facts.upMs),
     capture: facts.interfaces.map((watched) => ({
@@ -141,6 +157,13 @@ export function healthOf(facts: HealthFacts): Health {
       nexudus === null
         ? null
         : { lastSuccessAgeSeconds: secondsOrNull(nexudus.lastSuccessAgeMs), failures: nexudus.failures },
+    hub:
+      facts.hub === null
+        ? null
+        : {
+            lastHeardAgeSeconds: secondsOrNull(facts.hub.lastHeardAgeMs),
+            clockOffsetSeconds: facts.hub.clockOffsetMs === null ? null : Math.round(facts.hub.clockOffsetMs / 1_000),
+          },
     directory: { loaded: directory.loaded, devices: directory.devices, ageSeconds: secondsOrNull(directory.ageMs) },
     outbox: outbox === null ? null : outboxHealth(outbox),
     day: facts.day,
@@ -153,7 +176,11 @@ function outboxHealth({ oldestAgeMs, ...counts }: NonNullable<HealthFacts['outbo
   return { ...counts, oldestAgeSeconds: secondsOrNull(oldestAgeMs) };
 }
 
-function* captureReasons({ interfaces, steadyMs }: HealthFacts): Generator<string> {
+/** Why an interface does not capture, or is silent, in words. */
+export function* captureReasons({
+  interfaces,
+  steadyMs,
+}: Pick<HealthFacts, 'interfaces' | 'steadyMs'>): Generator<string> {
   for (const { name, state, reason, isSilent, lastFrameMs, sinceMs, keepAliveFailure } of interfaces) {
     if (state !== 'capturing') yield `${name}: ${reason ?? state}`;
     else if (isSilent) {
@@ -178,6 +205,13 @@ function* nexudusReasons({ nexudus, directory }: HealthFacts): Generator<string>
   else if (directory.ageMs !== null && directory.ageMs > REFRESHES_MISSED * directory.refreshMs) {
     yield `the registered devices were last read from Nexudus ${Math.floor(directory.ageMs / 60_000)} min ago`;
   }
+}
+
+function* hubReasons({ hub }: HealthFacts): Generator<string> {
+  if (hub === null) return;
+  if (hub.failure !== null) yield hub.failure;
+  if (Math.abs(hub.clockOffsetMs ?? 0) > MAX_CLOCK_OFFSET_MS)
+    yield `this machine: ${clockWords(hub.clockOffsetMs ?? 0)}. Turn on NTP`;
 }
 
 function* outboxReasons({ outbox }: HealthFacts): Generator<string> {

@@ -12,9 +12,9 @@ const MAX_REMEMBERED = 20_000;
 export interface ReportJson {
   /**
    * `none`: there is nothing to report. `waiting`: it is in the outbox. `posted`: Nexudus has it. `refused`: Nexudus refused it, and
-   * an operator may retry. `not-needed`: the device was registered or labelled while the report waited. `handed-over`: it was in the
-   * outbox, and what became of it is not known here (another sensor delivered it, or this one before a restart). `dry-run`: it is not
-   * posted.
+   * an operator may retry. `not-needed`: the device was registered or labelled while the report waited. `handed-over`: a hub has it (then
+   * `reason` says what it decided), or it was in the outbox, and what became of it is not known here (another sensor delivered it, or
+   * this one before a restart). `dry-run`: it is not posted.
    */
   readonly state: 'none' | 'waiting' | 'posted' | 'refused' | 'not-needed' | 'handed-over' | 'dry-run';
   readonly reason: string | null;
@@ -94,7 +94,8 @@ export class ReportStates implements PipelineListener {
     const id = visitId(this.options.businessId, visit.mac, startMs);
     const delivery = this.deliveries.get(id);
     const state = delivery?.json.state;
-    if (delivery !== undefined && (state === 'posted' || state === 'not-needed')) return delivery.json;
+    if (delivery !== undefined && (state === 'posted' || state === 'not-needed' || state === 'handed-over'))
+      return delivery.json;
     const item = listing?.items.get(id) ?? listing?.before.get(id);
     if (item !== undefined) return stateOf(item.state === 'failed' ? 'refused' : 'waiting', this.reasonOf(item));
     if (delivery === undefined) return HANDED_OVER;
@@ -130,6 +131,8 @@ function afterOutcome(outcome: Outcome): ReportJson {
     case 'posted':
     case 'found':
       return { state: 'posted', reason: null, recordId: outcome.recordId, at };
+    case 'handed-over':
+      return { ...stateOf('handed-over', `the hub: ${outcome.decision.kind}`), at };
     case 'not-needed':
       return { ...stateOf('not-needed', outcome.reason), at };
     case 'refused':

@@ -12,7 +12,7 @@ import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { FloodGuard } from '../../visits/flood-guard.js';
 import type { ArrivalRate } from './arrival-rate.js';
 import type { Arrivals } from './arrivals.js';
-import type { HealthFacts } from './health.js';
+import type { HealthFacts, HubLinkFacts } from './health.js';
 import type { NexudusWatch } from './nexudus-watch.js';
 import type { RefusalWatch } from './refusal-watch.js';
 import type { ReportStates } from './report-state.js';
@@ -44,6 +44,8 @@ export interface SensorFacts {
   /** Null without a login, as is `nexudus`. */
   readonly sync: DirectorySync | null;
   readonly nexudus: NexudusWatch | null;
+  /** What is known of the hub; null without HUB_URL. */
+  readonly hub: (() => HubLinkFacts) | null;
   /** Whether Redis is connected; null without REDIS_URL. */
   readonly isRedisReady: (() => boolean) | null;
 }
@@ -61,6 +63,7 @@ export async function factsAbout(sensor: SensorFacts): Promise<HealthFacts> {
     interfaces: sensor.watch.states(),
     redis: sensor.isRedisReady === null ? null : { isReachable: sensor.isRedisReady() && outbox !== null },
     nexudus: sensor.nexudus?.facts() ?? null,
+    hub: sensor.hub?.() ?? null,
     directory: {
       loaded: directory.loaded,
       devices: directory.size,

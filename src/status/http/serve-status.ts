@@ -22,7 +22,7 @@ export async function serveStatus(
       healthRoutes(() => overview.health()),
       metricsRoutes(metrics, () => factsAbout(sensor), sensor.pipeline.counts),
       apiRoutes(overview, { timeZone: sensor.timeZone, dryRun: sensor.isDryRun }),
-      pageRoutes,
+      pageRoutes('page.html'),
     ],
   });
 }

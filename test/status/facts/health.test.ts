@@ -29,6 +29,7 @@ const WELL: HealthFacts = {
   interfaces: [ETH0],
   redis: { isReachable: true },
   nexudus: { lastSuccessAgeMs: 1_000, failures: [] },
+  hub: null,
   directory: { loaded: true, devices: 7, ageMs: 60_000, refreshMs: 300_000 },
   outbox: { waiting: 1, delayed: 0, active: 0, failed: 0, dropped: 0, oldestAgeMs: 2_000 },
   day: DAY,
@@ -62,6 +63,7 @@ test('when all is well health is ok, and tells the numbers', () => {
     ],
     redis: { reachable: true },
     nexudus: { lastSuccessAgeSeconds: 1, failures: [] },
+    hub: null,
     directory: { loaded: true, devices: 7, ageSeconds: 60 },
     outbox: { waiting: 1, delayed: 0, active: 0, failed: 0, dropped: 0, oldestAgeSeconds: 2 },
     day: DAY,
@@ -149,3 +151,16 @@ test('without Redis and without a login there is nothing to miss', () => {
   expect(health.status).toBe('ok');
   expect({ redis: health.redis, nexudus: health.nexudus }).toEqual({ redis: null, nexudus: null });
 });
+
+test('a sensor whose hub does not answer, or whose clock is off by more than five minutes, says so', () => {
+  const hub = { lastHeardAgeMs: 1_000, failure: null, clockOffsetMs: 299_000 };
+  expect(healthOf({ ...WELL, nexudus: null, hub })).toMatchObject({
+    status: 'ok',
+    hub: { lastHeardAgeSeconds: 1, clockOffsetSeconds: 299 },
+  });
+  expect(
+    healthOf({ ...WELL, hub: { ...hub, failure: 'the hub does not answer', clockOffsetMs: -301_000 } }).reasons,
+  ).toEqual(['the hub does not answer', "this machine: its clock is 5 min behind the hub's. Turn on NTP"]);
+});
+
+test('a hub, which has no interfaces, works', () => expect(healthOf({ ...WELL, interfaces: [] }).working).toBe(true));

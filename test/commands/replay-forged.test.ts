@@ -16,28 +16,30 @@ import {
   duidLl,
   ethernet,
   ipv4Address,
-  ndpFrame,
   OFFER,
   option,
   option6,
   REQUEST,
-  routerAdvertisementFor,
-  sourceLinkLayer,
 } from '../decode/frames.js';
+import {
+  ATTACKER,
+  advertisement,
+  CLIENT,
+  holds,
+  leaseFrames,
+  MINUTE,
+  ROUTER,
+  ROUTER_IP,
+  serverIdentifier,
+  VICTIM,
+} from '../decode/network-frames.js';
 import { cli } from './cli.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'nwm-forged-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const LAPTOP = '3c:22:fb:00:00:01';
-const VICTIM = '3c:22:fb:00:00:02';
-const ATTACKER = 'da:a1:19:00:00:66';
 const REPEATER = '00:1b:21:00:00:77';
-const ROUTER = '18:fd:74:20:00:01';
-const ROUTER_IP = '192.168.1.1';
 const VICTIM_IP = '192.168.1.50';
-
-const MINUTE = 60_000;
 
 type At = readonly [atMs: number, ...frames: Uint8Array[]];
 let captures = 0;
@@ -57,51 +59,39 @@ async function replayed(...moments: At[]): Promise<string[]> {
     .sort();
 }
 
-const speaks = (mac: string, ip: string) => ethernet(ARP, arp({ sha: mac, spa: ip }), { source: mac });
-const serverId = (ip: string) => option(54, ipv4Address(ip));
-const served = (ip: string) => [serverId(ip), option(3, ipv4Address(ROUTER_IP))];
+const served = (ip: string) => [serverIdentifier(ip), option(3, ipv4Address(ROUTER_IP))];
 
 /** A client joins, and is served: by the router itself, unless another server is given. */
-function joins(chaddr: string, ip: string, xid: number, server = ROUTER, serverIp = ROUTER_IP): Uint8Array[] {
-  const asks = (type: number, ...options: Uint8Array[]) =>
-    dhcpFrame({ type, xid, chaddr, options }, { source: chaddr });
-  const answers = (type: number) =>
-    dhcpFrame({ type, xid, chaddr, yiaddr: ip, options: served(serverIp) }, { source: server }, { source: serverIp });
-  return [
-    asks(DISCOVER),
-    answers(OFFER),
-    asks(REQUEST, serverId(serverIp), option(50, ipv4Address(ip))),
-    answers(ACK),
-    speaks(chaddr, ip),
-  ];
+function joins(client: string, address: string, xid: number, mac = ROUTER, ip = ROUTER_IP): Uint8Array[] {
+  const lease = { client, address, xid, server: { mac, ip }, options: served(ip) };
+  return [...leaseFrames(lease), holds(client, address)];
 }
 
-const joined = [...joins(LAPTOP, '192.168.1.23', 1), speaks(ROUTER, ROUTER_IP)];
+const joined = [...joins(CLIENT, '192.168.1.23', 1), holds(ROUTER, ROUTER_IP)];
 const network: At = [0, ...joined];
-const KNOWN = [`${ROUTER} ignored`, `${LAPTOP} unrecognised, reported`];
+const KNOWN = [`${ROUTER} ignored`, `${CLIENT} unrecognised, reported`];
 const visitor = (mac: string) => `${mac} unrecognised, reported`;
 
 const offerBy = (mac: string, ip: string, xid: number) =>
-  dhcpFrame({ type: OFFER, xid, chaddr: LAPTOP, options: served(ip) }, { source: mac }, { source: ip });
+  dhcpFrame({ type: OFFER, xid, chaddr: CLIENT, options: served(ip) }, { source: mac }, { source: ip });
 const claims = (mac: string, ip: string) =>
   dhcpFrame({ type: REQUEST, chaddr: mac, options: [option(54, ipv4Address(ip))] }, { source: mac });
-const advertises = (mac: string, named: string, lifetime: number) =>
-  ndpFrame(routerAdvertisementFor(lifetime, sourceLinkLayer(named)), { source: mac }, { source: 'fe80::66' });
+const advertises = (mac: string, named: string, lifetime: number) => advertisement(mac, named, lifetime, 'fe80::66');
 
 test.each<[string, string, Uint8Array[]]>([
   ['a REQUEST that names the sender as the server', ATTACKER, [claims(ATTACKER, '192.168.1.66')]],
-  ['an ARP with the gateway’s address', ATTACKER, [speaks(ATTACKER, ROUTER_IP)]],
+  ['an ARP with the gateway’s address', ATTACKER, [holds(ATTACKER, ROUTER_IP)]],
   ['an advertisement that names the victim', VICTIM, [advertises(ATTACKER, VICTIM, 1_800)]],
   ['an advertisement with a lifetime of 0', VICTIM, [advertises(VICTIM, VICTIM, 0)]],
   ['an unsolicited OFFER in the victim’s name', VICTIM, [offerBy(VICTIM, VICTIM_IP, 99)]],
-  ['REQUESTs that name the pool', VICTIM, Array.from({ length: 64 }, (_, i) => claims(LAPTOP, `192.168.1.${i}`))],
+  ['REQUESTs that name the pool', VICTIM, Array.from({ length: 64 }, (_, i) => claims(CLIENT, `192.168.1.${i}`))],
 ])('%s does not hide a device', async (_what, device, forgery) => {
   const ip = device === VICTIM ? VICTIM_IP : '192.168.1.66';
-  expect(await replayed(network, [MINUTE, ...forgery], [2 * MINUTE, speaks(device, ip)])).toEqual(
+  expect(await replayed(network, [MINUTE, ...forgery], [2 * MINUTE, holds(device, ip)])).toEqual(
     [...KNOWN, visitor(device)].sort(),
   );
   // Nor does it cancel what waits to be posted.
-  expect(await replayed(network, [MINUTE, speaks(device, ip)], [2 * MINUTE, ...forgery])).toEqual(
+  expect(await replayed(network, [MINUTE, holds(device, ip)], [2 * MINUTE, ...forgery])).toEqual(
     [...KNOWN, visitor(device)].sort(),
   );
 });
@@ -109,27 +99,27 @@ test.each<[string, string, Uint8Array[]]>([
 test('64 announcers first do not keep the real server from being known', async () => {
   const offers = Array.from({ length: 64 }, (_, i) => {
     const ip = `192.168.9.${i}`;
-    const offer = { type: OFFER, xid: 1, chaddr: LAPTOP, options: [serverId(ip)] };
+    const offer = { type: OFFER, xid: 1, chaddr: CLIENT, options: [serverIdentifier(ip)] };
     return dhcpFrame(offer, { source: formatMac(0xda00_0000_0000 + i) }, { source: ip });
   });
-  const request = dhcpFrame({ type: DISCOVER, xid: 1, chaddr: LAPTOP }, { source: LAPTOP });
+  const request = dhcpFrame({ type: DISCOVER, xid: 1, chaddr: CLIENT }, { source: CLIENT });
   expect(await replayed([0, request, ...offers], [1_000, ...joined])).toEqual(KNOWN.toSorted());
 });
 
 test('a router that announces itself only after its first visit was decided is not reported', async () => {
-  expect(await replayed([0, speaks(ROUTER, ROUTER_IP)], [MINUTE, ...joins(LAPTOP, '192.168.1.23', 1)])).toEqual(
+  expect(await replayed([0, holds(ROUTER, ROUTER_IP)], [MINUTE, ...joins(CLIENT, '192.168.1.23', 1)])).toEqual(
     KNOWN.toSorted(),
   );
 });
 
 test('a visitor who makes itself a second server later is reported all the same', async () => {
   const ip = '192.168.1.66';
-  const answer = { type: ACK, xid: 5, chaddr: LAPTOP, options: served(ip) };
+  const answer = { type: ACK, xid: 5, chaddr: CLIENT, options: served(ip) };
   expect(
     await replayed(
       network,
-      [MINUTE, speaks(ATTACKER, ip)],
-      [2 * MINUTE, dhcpFrame({ type: REQUEST, xid: 5, chaddr: LAPTOP }, { source: LAPTOP })],
+      [MINUTE, holds(ATTACKER, ip)],
+      [2 * MINUTE, dhcpFrame({ type: REQUEST, xid: 5, chaddr: CLIENT }, { source: CLIENT })],
       [2 * MINUTE + 1, dhcpFrame(answer, { source: ATTACKER }, { source: ip })],
     ),
   ).toEqual([...KNOWN, visitor(ATTACKER)].sort());
@@ -151,10 +141,10 @@ test('what came from outside makes no visit; a renewal from inside through a rou
 });
 
 test('a gateway with two addresses, which also answers for others, is equipment whatever it showed last', async () => {
-  const others = ['192.168.1.254', '10.9.8.7'].map((ip) => speaks(ROUTER, ip));
+  const others = ['192.168.1.254', '10.9.8.7'].map((ip) => holds(ROUTER, ip));
   const SERVER = '00:1b:21:00:00:53';
-  const join = joins(LAPTOP, '192.168.1.23', 1, SERVER, '192.168.1.2');
-  const found = await replayed([0, ...join, speaks(ROUTER, ROUTER_IP), ...others], [30 * MINUTE, ...others]);
+  const join = joins(CLIENT, '192.168.1.23', 1, SERVER, '192.168.1.2');
+  const found = await replayed([0, ...join, holds(ROUTER, ROUTER_IP), ...others], [30 * MINUTE, ...others]);
   expect(found).toEqual([...KNOWN, `${ROUTER} ignored`].sort());
 });
 
@@ -171,9 +161,9 @@ test('a phone behind a repeater that rewrites MACs is one device with one failed
       { source: ROUTER_IP },
     ),
     ethernet(ARP, arp({ sha: REPEATER, spa: '0.0.0.0', tpa: ip }), { source: REPEATER }),
-    speaks(REPEATER, ip),
+    holds(REPEATER, ip),
   ];
-  expect(await replayed(network, [MINUTE, ...join], [10 * MINUTE, speaks(REPEATER, ip)])).toEqual(
+  expect(await replayed(network, [MINUTE, ...join], [10 * MINUTE, holds(REPEATER, ip)])).toEqual(
     [...KNOWN, visitor(VICTIM)].sort(),
   );
 });

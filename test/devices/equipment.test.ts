@@ -7,14 +7,10 @@ import { Equipment, type EquipmentOptions } from '../../src/devices/equipment.js
 import { NO_IGNORE_RULES } from '../../src/devices/ignore-rules.js';
 import {
   ACK,
-  ARP,
-  arp,
-  DISCOVER,
   dhcpFrame,
   dhcpv6,
   dhcpv6Frame,
   duidLl,
-  ethernet,
   ipv4Address,
   ndpFrame,
   OFFER,
@@ -22,20 +18,27 @@ import {
   option6,
   REQUEST,
   routerAdvertisement,
-  routerAdvertisementFor,
-  sourceLinkLayer,
 } from '../decode/frames.js';
+import {
+  ATTACKER,
+  advertisement,
+  CLIENT,
+  discover,
+  holds,
+  type Lease,
+  leaseFrames,
+  MINUTE,
+  offer,
+  ROUTER,
+  ROUTER_IP,
+  serverIdentifier,
+  VICTIM,
+} from '../decode/network-frames.js';
 
-const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-const CLIENT = '3c:22:fb:00:00:01';
-const VICTIM = '3c:22:fb:00:00:02';
-const ATTACKER = 'da:a1:19:00:00:66';
 const SERVER = '00:1b:21:00:00:53';
-const ROUTER = '18:fd:74:20:00:01';
 const SERVER_IP = '192.168.1.2';
-const ROUTER_IP = '192.168.1.1';
 const MASK = option(1, [255, 255, 255, 0]);
 
 const number = (mac: string) => parseMac(mac) ?? 0;
@@ -75,48 +78,36 @@ function network(options: EquipmentOptions = {}, ownMacs: string[] = []) {
     health: () => equipment.conflicts(nowMs),
     role: (mac: string) => equipment.roleOf(number(mac))?.description ?? null,
     standing: (mac: string) => equipment.roleOf(number(mac))?.standing ?? null,
-    holds: (mac: string, ip: string, source = mac) => hear(ethernet(ARP, arp({ sha: mac, spa: ip }), { source })),
+    holds: (mac: string, ip: string, source = mac) => hear(holds(mac, ip, source)),
     /** A client joins, and `mac` serves it. */
-    lease(given: Partial<Lease> = {}) {
-      const { client, mac, ip, router, tags } = { ...LEASE, ...given };
-      xid++;
-      const answer = { xid, chaddr: client, yiaddr: '192.168.1.99', options: served(ip, router) };
-      const asks = { xid, chaddr: client };
-      hear(
-        dhcpFrame({ ...asks, type: DISCOVER }, { source: client, tags }),
-        dhcpFrame({ ...answer, type: OFFER }, { source: mac, tags }, { source: ip }),
-        dhcpFrame({ ...asks, type: REQUEST, options: [option(54, ipv4Address(ip))] }, { source: client, tags }),
-        dhcpFrame({ ...answer, type: ACK }, { source: mac, tags }, { source: ip }),
-      );
-    },
+    lease: (given: Partial<Served> = {}) => hear(...leaseFrames(leaseOf(given, ++xid))),
     /** An OFFER, to a client that asked unless it is unsolicited. */
-    offer(given: Partial<Lease> = {}, isSolicited = true) {
-      const { client, mac, ip, router, tags } = { ...LEASE, ...given };
-      xid++;
-      if (isSolicited) hear(dhcpFrame({ xid, chaddr: client, type: DISCOVER }, { source: client, tags }));
-      const answer = { xid, chaddr: client, type: OFFER, yiaddr: '192.168.1.99', options: served(ip, router) };
-      hear(dhcpFrame(answer, { source: mac, tags }, { source: ip }));
+    offer(given: Partial<Served> = {}, isSolicited = true) {
+      const lease = leaseOf(given, ++xid);
+      if (isSolicited) hear(discover(lease));
+      hear(offer(lease));
     },
   };
 }
 
-interface Lease {
+interface Served {
   client: string;
   mac: string;
   ip: string;
   router: string;
   tags: [number, number][];
 }
-const LEASE: Lease = { client: CLIENT, mac: SERVER, ip: SERVER_IP, router: ROUTER_IP, tags: [] };
+
+function leaseOf(given: Partial<Served>, xid: number): Lease {
+  const { client = CLIENT, mac = SERVER, ip = SERVER_IP, router = ROUTER_IP, tags = [] } = given;
+  return { client, xid, address: '192.168.1.99', server: { mac, ip }, options: served(ip, router), tags };
+}
 
 const served = (ip: string, router: string) => [
-  option(54, ipv4Address(ip)),
+  serverIdentifier(ip),
   MASK,
   ...(router === '' ? [] : [option(3, ipv4Address(router))]),
 ];
-
-const advertise = (mac: string, named = mac, lifetime = 1_800) =>
-  ndpFrame(routerAdvertisementFor(lifetime, sourceLinkLayer(named)), { source: mac }, { source: 'fe80::1' });
 
 describe('What is learned', () => {
   test('the DHCP server that answers a client, and the device that holds the address of the router that it names', () => {
@@ -193,7 +184,7 @@ describe('What is learned', () => {
 
   test('a router of IPv6 that advertises itself', () => {
     const { hear, role } = network();
-    hear(advertise(ROUTER));
+    hear(advertisement(ROUTER));
     hear(ndpFrame(routerAdvertisement(), { source: SERVER }, { source: 'fe80::2' }));
     const description = 'a router that announces itself (IPv6 router advertisement)';
     expect([role(ROUTER), role(SERVER)]).toEqual([description, description]);
@@ -213,7 +204,7 @@ describe('What is learned', () => {
     const { equipment, lease, hear, holds, role, told } = network({ learn: false }, [CLIENT]);
     equipment.addGateway(0xc0a80101);
     lease();
-    hear(advertise(VICTIM));
+    hear(advertisement(VICTIM));
     holds(ROUTER, ROUTER_IP);
     expect([SERVER, VICTIM, ROUTER, CLIENT].map(role)).toEqual([null, null, 'the router', 'the sensor itself']);
     expect(told).toEqual([`${ROUTER} is the router`]);
@@ -354,7 +345,7 @@ describe('What hides nobody', () => {
 
   test('a router advertisement that names a victim, or with a lifetime of 0', () => {
     const { hear, role } = network();
-    hear(advertise(ATTACKER, VICTIM), advertise(ATTACKER, ATTACKER, 0));
+    hear(advertisement(ATTACKER, VICTIM), advertisement(ATTACKER, ATTACKER, 0));
     expect([role(VICTIM), role(ATTACKER)]).toEqual([null, null]);
   });
 
@@ -460,21 +451,21 @@ describe('Floods', () => {
   test('10,000 announcers push out neither a server that was heard for some minutes nor fill the log', () => {
     const { lease, offer, hear, role, told, pass } = network();
     lease();
-    hear(advertise(ROUTER));
+    hear(advertisement(ROUTER));
     pass(11 * MINUTE);
     lease();
-    hear(advertise(ROUTER));
+    hear(advertisement(ROUTER));
     for (let i = 0; i < 10_000; i++) {
       const { mac, ip } = forged(i);
       if (i % 2 === 0) lease({ mac, ip, router: '' });
       else offer({ mac, ip, router: '' });
-      hear(advertise(mac));
+      hear(advertisement(mac));
     }
     expect(role(SERVER)).toBe('the DHCP server');
     expect(role(ROUTER)).toMatch(/IPv6/);
     expect(told.length).toBeLessThanOrEqual(2 * 64);
     // Those of the flood itself are kept within bounds.
-    const believed = Array.from({ length: 10_000 }, (_, i) => role(forged(i).mac)).filter((one) => one !== null);
+    const believed = Array.from({ length: 10_000 }, (_, i) => role(forged(i).mac)).filter((found) => found !== null);
     expect(believed.length).toBeLessThanOrEqual(2 * 64);
   });
 
@@ -529,7 +520,7 @@ describe('Expiry', () => {
 
   test('an IPv6 router that has not advertised itself for a day is none any more', () => {
     const { hear, holds, role, pass } = network();
-    hear(advertise(ROUTER));
+    hear(advertisement(ROUTER));
     pass(DAY);
     holds(CLIENT, '192.168.1.99');
     expect(role(ROUTER)).not.toBeNull();
@@ -590,12 +581,12 @@ describe('How sure a role is', () => {
 
   test('an advertisement is its sender’s word alone until it was repeated for ten minutes, and never sure', () => {
     const { hear, pass, standing } = network();
-    hear(advertise(ROUTER));
+    hear(advertisement(ROUTER));
     expect(standing(ROUTER)).toBe('announced');
     pass(10 * MINUTE);
-    hear(advertise(ROUTER));
+    hear(advertisement(ROUTER));
     expect(standing(ROUTER)).toBe('proven');
-    hear(advertise(ATTACKER));
+    hear(advertisement(ATTACKER));
     expect(standing(ROUTER)).toBe('announced');
   });
 

@@ -1,4 +1,4 @@
-// A long hunt for a frame that makes the decoders throw, loop, read on or see the impossible:
+// Searches for a frame with which a decoder throws, loops, reads too far or returns something impossible:
 // npm run fuzz -- --minutes 10   (or --seconds N; --seed N repeats an earlier hunt)
 import { parseArgs } from 'node:util';
 import { captures, seedsOf } from '../test/decode/captured.js';

@@ -1,5 +1,5 @@
-// npm run soak -- --minutes N (default 30, needs root): a monitor on a LAN where devices come and go and things break, for as
-// long as you like. Prints what it uses at intervals, and at the end whether that stayed flat after the warm-up.
+// npm run soak -- --minutes N (default 30, needs root): a monitor on a LAN where devices come and go and things break. Prints the
+// memory and other resources that it uses, and at the end whether they grew after the warm-up.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -9,9 +9,9 @@ import type { RunningProcess } from '../test/run-process.js';
 
 const STATIONS = 6;
 const VISIT_GAP_S = 20;
-/** Part of the time that is warm-up: caches fill, the first visits reach the end of their retention. */
+/** This part of the time is warm-up, in which caches fill and the first visits reach the end of their retention. */
 const WARM_UP = 0.3;
-/** A last part that uses this much more than the first after the warm-up has grown. */
+/** A resource has grown if the last part uses this much more than the first part after the warm-up. */
 const TOLERANCE = 1.15;
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' } } });
@@ -31,7 +31,7 @@ interface Sample {
 let visitsBegun = 0;
 let faults = 0;
 
-/** One place on the LAN that is, one after the other, many devices: known ones that return, and ones never seen before. */
+/** A client of the LAN that is many devices, one after the other: known devices that return, and new ones. */
 async function comeAndGo(client: Client, number: number): Promise<void> {
   for (let visit = 0; !isOver(); visit++) {
     const isReturning = visit % 3 === 0;
@@ -39,7 +39,7 @@ async function comeAndGo(client: Client, number: number): Promise<void> {
     const mac = `3c22fb${serial.toString(16).padStart(6, '0')}`.replace(/(..)(?=.)/g, '$1:');
     await client.disconnect();
     await client.run('ip', ['link', 'set', 'eth0', 'address', mac]);
-    // What a flood or an unplugged router does to a lease is the client's own trouble.
+    // A lease may fail in a flood, or while the router is unplugged.
     if (visit % 4 === 0) await client.lease().catch(() => client.useAddress(`10.77.0.${20 + number}`));
     else await client.useAddress(`10.77.0.${20 + number}`);
     visitsBegun++;
@@ -81,7 +81,7 @@ function faultsOf(sensor: Sensor, deployment: Deployment): [name: string, act: (
   ];
 }
 
-/** Once, in the warm-up: each time leaves a socket and its buffer behind that libpcap does not give back, see live-interface.ts. */
+/** Once, in the warm-up: each time leaves a socket and its buffer behind that libpcap does not give back, see live-capture.ts. */
 async function replaceInterface(sensor: Sensor): Promise<void> {
   process.stdout.write(`${clock()}  interface deleted and made again\n`);
   await sensor.deleteInterface('eth0');
@@ -111,7 +111,7 @@ async function sample(monitor: RunningProcess, deployment: Deployment): Promise<
     return {
       rssMb: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${monitor.pid}/status`, 'utf8'))?.[1]) / 1_024,
       descriptors: readdirSync(`/proc/${monitor.pid}/fd`).length,
-      // Prometheus's figure holds the 20 ms at which it is measured.
+      // The value for Prometheus includes the 20 ms between two measurements.
       delayMs: Math.max(0, value('nodejs_eventloop_lag_max_seconds') * 1_000 - 20),
       redisMb: Number(/used_memory:(\d+)/.exec(memory)?.[1]) / 1e6,
     };
@@ -132,7 +132,7 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0) / Math.max(1, numbers.length);
 }
 
-/** Compares the first third after the warm-up with the last one. Returns whether everything stayed flat. */
+/** Compares the first third after the warm-up with the last third. Returns whether nothing has grown. */
 function judge(samples: readonly Sample[]): boolean {
   const steady = samples.slice(Math.ceil(samples.length * WARM_UP));
   const third = Math.max(1, Math.floor(steady.length / 3));

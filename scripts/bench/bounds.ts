@@ -1,4 +1,4 @@
-// What bounds a replay: what it costs before it does anything of its own, and where its time goes (the top of the flame graph).
+// The lower bounds of a replay: the cost of reading and decoding alone, and where its time goes (the top of the flame graph).
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -29,7 +29,7 @@ export async function bounds(rounds: number): Promise<void> {
   for (const input of [DISCOVERY_2000, DISCOVERY_50000]) await flameGraphTop(input);
 }
 
-/** The same file, read by ever more of what a replay is. */
+/** Reads the same file with more and more parts of a replay. */
 async function floors(rounds: number): Promise<void> {
   heading(`What a replay cannot do without: ${DISCOVERY_2000.name}`);
   const file = await fileOf(DISCOVERY_2000);

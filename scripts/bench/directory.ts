@@ -1,4 +1,4 @@
-// What reading the registered devices from Nexudus takes, by the number of users: requests, time, memory.
+// The cost of reading the registered devices from Nexudus, by the number of users: requests, time, memory.
 import { run } from '../../test/run-process.js';
 import { type Sandbox, startSandbox } from '../nexudus-sandbox/sandbox.js';
 import { macOfDevice } from './inputs.js';
@@ -7,7 +7,7 @@ import type { SyncResult } from './sync-directory.js';
 
 const syncDirectory = new URL('./sync-directory.js', import.meta.url).pathname;
 
-/** Long before the snapshot: what changed just now would all be asked for again. */
+/** Long before the snapshot, because users that changed just now would be read again. */
 const UpdatedOn = '2026-01-15T10:00:00Z';
 
 /** Users who each wrote one device into their profile, and are coworkers. */

@@ -1,4 +1,5 @@
-// What devices send to everybody, far more of it than there ever is: whether anything is lost, what it costs, and whether sightings wait.
+// What devices send to everybody, far more of it than there ever is: whether anything is lost, what it costs, and whether sightings
+// wait.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, Lan, type Sensor } from '../../test/lan/lan.js';
 import type { RunningProcess } from '../../test/run-process.js';

@@ -49,12 +49,12 @@ export function residentMb(monitor: RunningProcess): number {
 }
 
 export function cpuMs(monitor: RunningProcess): number {
-  // Behind the process's name, which may hold spaces; utime and stime are fields 14 and 15.
+  // The fields behind the process's name, which may contain spaces. utime and stime are fields 14 and 15.
   const fields = readFileSync(`/proc/${monitor.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-/** Lets numbered devices speak, one after the other, each `rounds` times. */
+/** Numbered devices send announcements, one after the other, `rounds` times each. */
 export async function announce(
   client: Client,
   first: number,
@@ -93,7 +93,7 @@ async function withDeployment(
   }
 }
 
-/** From starting the process to the moment it says that it listens. */
+/** Measures the time from the start of the process until it logs that it listens. */
 async function startUp(deployment: Deployment): Promise<RunningProcess> {
   const took: number[] = [];
   for (let round = 0; round < 5; round++) {
@@ -109,7 +109,7 @@ async function startUp(deployment: Deployment): Promise<RunningProcess> {
 }
 
 async function latency(deployment: Deployment, client: Client): Promise<void> {
-  // A few first, so that code is compiled and connections are open.
+  // Some devices come first, so that code is compiled and connections are open.
   await announce(client, 900_000, 50, LATENCY_PAUSE_MS);
   const sent = await announce(client, 0, LATENCY_DEVICES, LATENCY_PAUSE_MS);
   const arrived = new Map<string, number>();

@@ -1,4 +1,4 @@
-// Runs a program to its end and says what it cost: wall time, CPU time of all its threads, largest resident memory.
+// Runs a program to its end and measures wall time, CPU time of all its threads, and largest resident memory.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,11 +10,11 @@ export interface Cost {
   readonly peakMb: number;
 }
 
-/** bash counts in milliseconds, time(1) knows the memory. */
+/** Times are measured by bash, to the millisecond, and the memory by time(1). */
 const SCRIPT = `TIMEFORMAT='%3R %3U %3S'
 { time /usr/bin/time --quiet -o "$1/memory" -f %M "\${@:2}" >"$1/stdout" 2>"$1/stderr"; } 2>"$1/times"`;
 
-/** The cost of one run. Rejects when the program fails, with the end of what it said. */
+/** Returns the cost of a run. Rejects with the end of the output when the program fails. */
 export async function measuredRun(command: readonly string[]): Promise<Cost> {
   const directory = mkdtempSync(join(tmpdir(), 'nwm-bench-run-'));
   const read = (name: string) => readFileSync(join(directory, name), 'utf8').trim();
@@ -36,7 +36,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** The `share` (0 to 1) of values that lie at or under the answer. */
+/** Returns the value at or below which a `share` (0 to 1) of the values is. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
@@ -50,7 +50,7 @@ export function medianCost(costs: readonly Cost[]): Cost {
   };
 }
 
-/** Runs every command once, then all of them again, `rounds` times: what disturbs the machine disturbs all alike. */
+/** Runs all commands in turn, `rounds` times, so that other load on the machine disturbs all alike. */
 export async function interleaved(
   commands: ReadonlyMap<string, readonly string[]>,
   rounds: number,

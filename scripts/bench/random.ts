@@ -1,4 +1,4 @@
-// Random numbers from a seed: the same on every machine, so that what is made with them is too.
+// Random numbers from a seed. They are the same on every machine.
 
 /** mulberry32 by Tommy Ettinger (public domain): 32 bits of state, enough for test data and for nothing else. */
 export class Random {

@@ -1,4 +1,4 @@
-// Whole processes: our replay beside public tools that read the same file.
+// Whole processes: the replay, and public tools that read the same file.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -59,7 +59,7 @@ async function compare(input: Input, rounds: number, directory: string): Promise
     slow.set('tshark', [
       'tshark',
       '-n',
-      // The TCP of our inputs is one segment over and over, which its analysis would take minutes to puzzle out.
+      // All TCP segments of our inputs are the same, which its analysis would take minutes for.
       '-o',
       'tcp.analyze_sequence_numbers:FALSE',
       '-r',

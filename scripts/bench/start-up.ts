@@ -1,4 +1,4 @@
-// Start-up of the command, beside the start-up of Node itself.
+// The start-up time of the command, and that of Node itself.
 import { interleaved } from './measured-run.js';
 import { heading, megabytes, note, table, times } from './report.js';
 

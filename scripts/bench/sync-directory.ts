@@ -1,5 +1,5 @@
 // A process of its own for the benchmark: reads the whole directory once, unpaced, and prints what that took as JSON.
-// node sync-directory.js API_URL [REDIS_URL]; with Redis it leaves the snapshot there with which a monitor starts.
+// node sync-directory.js API_URL [REDIS_URL]. With Redis it writes the snapshot with which a monitor starts.
 import { Directory } from '../../src/devices/directory/directory.js';
 import { DirectorySnapshot } from '../../src/devices/directory/directory-snapshot.js';
 import { DirectorySync } from '../../src/devices/directory/directory-sync.js';

@@ -62,7 +62,7 @@ export class Accounts {
     return account !== undefined && (account.roles === undefined || account.roles.includes(role));
   }
 
-  /** As if every access token had expired just now; with `refreshTokens` only the password helps afterwards. */
+  /** Makes every access token expire now. With `refreshTokens` only a login with the password works afterwards. */
   revokeAll({ refreshTokens = false } = {}): void {
     this.#access.clear();
     if (refreshTokens) this.#refresh.clear();
@@ -110,7 +110,7 @@ function refreshKey(account: Account, clientId: string | null): string {
   return JSON.stringify([account.username, clientId ?? account.username]);
 }
 
-/** RFC 6238 with the step before and after allowed, as servers do for slow typists. */
+/** RFC 6238, where the codes of the step before and after are valid too, as on most servers. */
 function isCurrentCode(base32: string, code: string): boolean {
   const step = Math.floor(Date.now() / 30_000);
   return [step - 1, step, step + 1].some((at) => codeAt(base32, at) === code);

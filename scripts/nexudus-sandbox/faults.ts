@@ -1,4 +1,4 @@
-// What can be made to go wrong in the sandbox, and how often.
+// Faults that a test can make the sandbox have, and how often.
 import { z } from 'zod';
 
 const answer = z.object({
@@ -7,16 +7,16 @@ const answer = z.object({
   headers: z.record(z.string(), z.string()).optional(),
   /** Text is sent as it is, anything else as JSON. */
   body: z.unknown().optional(),
-  /** Do what was asked first, and give this answer all the same. */
+  /** Process the request before this answer. */
   commit: z.boolean().optional(),
 });
 const delayHeaders = z.object({ kind: z.literal('delay-headers'), ms: z.number() });
 const delayBody = z.object({ kind: z.literal('delay-body'), ms: z.number() });
 const reset = z.object({
   kind: z.literal('reset'),
-  /** Break the connection after doing what was asked (the outcome is unknown to the client) instead of before. */
+  /** Break the connection after processing the request (so that the client does not know the outcome) instead of before. */
   commit: z.boolean().optional(),
-  /** Hang for so long first. */
+  /** Wait for so long before. */
   afterMs: z.number().optional(),
 });
 const refuseLogin = z.object({ kind: z.literal('refuse-login') });
@@ -25,7 +25,7 @@ const refuseLogin = z.object({ kind: z.literal('refuse-login') });
  * What happens to the next `count` requests (default 1) that match: `path` is compared with the path without its query, exactly, or as
  * a prefix when it ends in `*`. Left out, `method` and `path` match everything under /api.
  *
- * `answer` replies before doing anything. `delay-headers` and `delay-body` do what was asked and then take their time.
+ * `answer` replies without processing the request. `delay-headers` and `delay-body` process it, and answer late.
  * `refuse-login` answers POST /api/token with 400 invalid_grant.
  */
 export const faultSchema = z.object({
@@ -49,7 +49,7 @@ export class Faults {
     this.#armed.length = 0;
   }
 
-  /** The action of the oldest fault that matches and is not used up; counts as one use. */
+  /** Returns the action of the oldest fault that matches and is not used up, and counts the use. */
   take(method: string, path: string): FaultAction | null {
     for (const armed of this.#armed) {
       if (armed.left <= 0 || !matches(armed.fault, method, path)) continue;

@@ -1,5 +1,5 @@
-// A stand-in for the Nexudus API, built from its documentation and from nothing of ours: token, failed check-ins, users, devices,
-// coworkers, contracts and teams, in memory, with limits and faults to order.
+// A stand-in for the Nexudus API, built from its documentation, without any code of src/: token, failed check-ins, users, devices,
+// coworkers, contracts and teams, in memory, with request limits and faults.
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -25,11 +25,11 @@ export type SandboxOptions = {
   devicesInLists?: boolean | ((user: User) => boolean);
   /** Larger pages are cut to this size. Default 1000. */
   maxPageSize?: number;
-  /** How far behind UTC the zone is that `from_` and `to_` are read in: documented nowhere. Default 0. */
+  /** How far the zone of `from_` and `to_` is behind UTC, which is not documented. Default 0. */
   rangeOffsetMs?: number;
   /**
-   * Opens POST and DELETE /sandbox/faults (a Fault), GET /sandbox/failedcheckins, POST /sandbox/records/TABLE (adds a record, or changes
-   * the one with that Id) and POST /sandbox/revoke-tokens.
+   * Opens POST and DELETE /sandbox/faults (a Fault), GET /sandbox/failedcheckins, POST /sandbox/records/TABLE (adds a record, or
+   * changes the one with that Id) and POST /sandbox/revoke-tokens.
    */
   control?: boolean;
   onFailedCheckin?: (failedCheckin: FailedCheckin) => void;
@@ -110,7 +110,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     }
   });
 
-  // After the body was read: the client has sent everything it had to send.
+  // The body is read by then, so the client has sent the whole request.
   app.addHook('preHandler', async (request, reply) => {
     const action = actions.get(request);
     if (action?.kind !== 'reset' || action.commit === true) return;

@@ -80,7 +80,7 @@ export class Table<R extends { Id: number; UpdatedOn: string }> {
     return this.#records.size;
   }
 
-  /** Adds a record; what is not given gets a plausible value, an Id of its own among them. */
+  /** Adds a record. Fields that are not given get plausible values, such as a new Id. */
   add(fields: Partial<R> = {}): R {
     const id = fields.Id ?? this.#nextId;
     this.#nextId = Math.max(this.#nextId, id + 1);
@@ -180,10 +180,10 @@ export function timeOf(text: string): number {
 }
 
 /**
- * The records that `Entity_Field=value`, `from_Entity_Field=` and `to_Entity_Field=` leave over. `Entity_Business` means
- * BusinessId. Text matches when it contains the value: that is the loose reading, and clients have to survive it.
- * Filters for fields that the record does not have are ignored. The zone of a range is not documented: `rangeOffsetMs` is how far the one
- * it is read in is behind UTC.
+ * Returns the records that pass the filters `Entity_Field=value`, `from_Entity_Field=` and `to_Entity_Field=`. `Entity_Business`
+ * means BusinessId. Text matches when it contains the value, which is the loosest way to read the documentation, and clients must
+ * work with it. Filters for fields that the record does not have are ignored. The zone of a range is not documented: it is
+ * `rangeOffsetMs` behind UTC.
  */
 export function filter<R extends object>(
   records: R[],

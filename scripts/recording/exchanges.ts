@@ -1,4 +1,4 @@
-// The small recordings: one protocol exchange each, for tests that want to see exactly that.
+// The small recordings: each is a single protocol exchange, for tests.
 import { type Client, type ClientOptions, Lan, type LanOptions, type Station } from '../../test/lan/lan.js';
 import type { Capture } from './pcap-file.js';
 import { Recorder } from './recorder.js';
@@ -42,7 +42,7 @@ async function record({ lan: options, client: device, listen, act }: Exchange): 
   }
 }
 
-/** A client of a LAN without a DHCP server; its router relays to the one of another LAN, where the recording is made. */
+/** A client of a LAN without a DHCP server. Its router relays to the server of another LAN, where the recording is made. */
 async function recordRelay(): Promise<Capture> {
   const server = await Lan.create({
     subnet: '10.88',

@@ -1,9 +1,9 @@
-// The visits in a capture file, worked out by tshark and a few lines that share nothing with src/: what tests compare with.
+// The visits in a capture file by tshark and a few lines that share nothing with src/. Tests compare with them.
 import { run } from '../../test/run-process.js';
 
 const VISIT_GAP_SECONDS = 15 * 60;
 
-/** CSV with a header: which device was there from when till when, by its ARP and DHCPv4 frames, for a gap of 15 minutes. */
+/** Returns CSV with a header: from when to when each device was there, by its ARP and DHCPv4 frames, for a gap of 15 minutes. */
 export async function expectedVisits(file: string): Promise<string> {
   const fields = [
     'frame.time_epoch',

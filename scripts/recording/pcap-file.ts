@@ -1,9 +1,9 @@
-// The classic pcap file format (draft-ietf-opsawg-pcap): as much of it as moving the clock of a recording takes.
+// The classic pcap file format (draft-ietf-opsawg-pcap), as far as it is needed to move the time of a recording.
 
 export interface Frame {
   /** Nanoseconds since 1970. */
   timeNs: bigint;
-  /** On the wire; `bytes` may be fewer. */
+  /** Length on the wire. `bytes` may be shorter. */
   length: number;
   bytes: Buffer;
 }
@@ -20,7 +20,7 @@ const MAGIC_NANOSECONDS = 0xa1b23c4d;
 const FILE_HEADER_LENGTH = 24;
 const RECORD_HEADER_LENGTH = 16;
 
-/** Reads a file with nanoseconds in this machine's byte order, which is what tcpdump was told to write. */
+/** Reads a file with nanoseconds in this machine's byte order, as the recorder's tcpdump writes it. */
 export function readPcap(file: Buffer): Capture {
   if (file.readUInt32LE(0) !== MAGIC_NANOSECONDS) throw new Error('not a little-endian pcap file with nanoseconds');
   const frames: Frame[] = [];
@@ -48,7 +48,7 @@ export function writePcap({ linkType, snaplen, frames }: Capture, variant: PcapV
     });
     return bytes;
   };
-  // Version 2.4: two 16-bit numbers, so they change places with the byte order.
+  // Version 2.4 is two 16-bit numbers, whose order depends on the byte order.
   const version = variant.bigEndian ? 0x0002_0004 : 0x0004_0002;
   const magic = variant.nanoseconds ? MAGIC_NANOSECONDS : MAGIC_MICROSECONDS;
   const parts: Buffer[] = [uint32s(magic, version, 0, 0, snaplen, linkType)];

@@ -1,5 +1,5 @@
-// Records real frames and then moves their clock. Hours cannot be waited for, so a recording is made of scenes: what happens in
-// a scene happens for real and is written byte for byte; only its timestamps are shifted, as a whole, to the scene's time.
+// Records real frames and moves their time. Waiting for hours is impossible, so a recording is made of scenes. The frames of a scene
+// are real and recorded unchanged. Only their timestamps are moved, all by the same amount, to the scene's time.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +7,7 @@ import type { Station } from '../../test/lan/lan.js';
 import type { RunningProcess } from '../../test/run-process.js';
 import { type Capture, type Frame, readPcap } from './pcap-file.js';
 
-/** Frames still under way when a scene ends arrive within this time; the clients here answer in well under a millisecond. */
+/** Frames that are under way when a scene ends arrive within this time. The clients here answer in less than a millisecond. */
 const SETTLE_MS = 60;
 
 export class Recorder {
@@ -27,14 +27,14 @@ export class Recorder {
     this.#file = file;
   }
 
-  /** Lets `act` happen now, and its first frame be dated `time`. Scenes have to come in the order of their times. */
+  /** Runs `act` now. The time of its first frame becomes `time`. Scenes must come in the order of their times. */
   async scene(time: Date, act: () => Promise<unknown>): Promise<void> {
     this.#scenes.push({ startedNs: BigInt(Date.now()) * 1_000_000n, timeNs: BigInt(time.getTime()) * 1_000_000n });
     await act();
     await sleep(SETTLE_MS);
   }
 
-  /** Ends the recording and resolves with its frames at their new times. What came before the first scene is left out. */
+  /** Ends the recording and resolves with its frames at their new times. Frames before the first scene are left out. */
   async finish(): Promise<Capture> {
     await this.#tcpdump.stop();
     const recorded = readPcap(await readFile(this.#file));

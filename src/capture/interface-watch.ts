@@ -68,7 +68,7 @@ interface Watched {
   /** The addresses at the latest look; null as well when no device is to be asked. */
   own: OwnAddresses | null;
   /** The obstacle that was last told; undefined until then. */
-  toldObstacle: string | null | undefined;
+  reportedObstacle: string | null | undefined;
 }
 
 interface Handlers {
@@ -145,7 +145,7 @@ export class InterfaceWatch implements WatchedSource {
       isKeepAliveFailureTold: false,
       interfaceDrops: 0,
       own: null,
-      toldObstacle: undefined,
+      reportedObstacle: undefined,
     }));
   }
 
@@ -241,8 +241,8 @@ export class InterfaceWatch implements WatchedSource {
     if (capture === null) return;
     const canSend = capture.linkType === 'ethernet' && entry.own !== null;
     status.probeObstacle = canSend ? null : 'it is no single Ethernet or Wi-Fi interface';
-    if (status.probeObstacle === entry.toldObstacle) return;
-    entry.toldObstacle = status.probeObstacle;
+    if (status.probeObstacle === entry.reportedObstacle) return;
+    entry.reportedObstacle = status.probeObstacle;
     this.options.onProbeObstacle(status);
   }
 

@@ -5,15 +5,15 @@ import { LABEL_NAME_RULE, labelName } from '../devices/labels.js';
 
 /** Reads ISO 8601, in UTC where no zone is named. Returns milliseconds since 1970. */
 export function timeOf(text: string): number {
-  const [, year, month, day, rest = ''] = /^(\d{4})-(\d\d)-(\d\d)(?:T(.+))?$/i.exec(text) ?? [];
-  const hasZone = rest === '' || /(Z|[+-]\d\d:?\d\d)$/i.test(rest);
-  const time = Date.parse(hasZone ? text : `${text}Z`);
+  const [, year, month, day, time = ''] = /^(\d{4})-(\d\d)-(\d\d)(?:T(.+))?$/i.exec(text) ?? [];
+  const hasZone = time === '' || /(Z|[+-]\d\d:?\d\d)$/i.test(time);
+  const atMs = Date.parse(hasZone ? text : `${text}Z`);
   // JavaScript takes 30 February for 2 March.
   const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  if (year === undefined || !isDay || Number.isNaN(time)) {
+  if (year === undefined || !isDay || Number.isNaN(atMs)) {
     throw new InvalidArgumentError('Write a time such as 2026-03-02T09:00Z.');
   }
-  return time;
+  return atMs;
 }
 
 export function macOf(text: string): MacAddress {

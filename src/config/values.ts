@@ -17,13 +17,13 @@ export function parseDuration(text: string): number | null {
 /** Returns milliseconds as settings are written: `15m`, `1h30m`, `250ms`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds === 0) return '0s';
-  let rest = Math.round(milliseconds);
+  let left = Math.round(milliseconds);
   let text = '';
   for (const unit of ['d', 'h', 'm', 's', 'ms']) {
     const size = UNIT_MS[unit] ?? 1;
-    const count = Math.floor(rest / size);
+    const count = Math.floor(left / size);
     if (count > 0) text += `${count}${unit}`;
-    rest -= count * size;
+    left -= count * size;
   }
   return text;
 }

@@ -34,19 +34,12 @@ import {
 } from '../decode/frames.js';
 import { Mutant, Random } from '../decode/mutation.js';
 import { until } from '../until.js';
-import { LINKTYPE, pcapBytes, START_MS } from './pcap-bytes.js';
+import { NUMBER_OF, pcapBytes, START_MS } from './pcap-bytes.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'bpf-filter-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 const linkTypes = ['ethernet', 'linux-sll', 'linux-sll2', 'null', 'raw'] as const;
-const inFile = {
-  ethernet: 1,
-  'linux-sll': LINKTYPE.sll,
-  'linux-sll2': LINKTYPE.sll2,
-  null: LINKTYPE.null,
-  raw: LINKTYPE.raw,
-};
 
 /** Which of the frames, by index, libpcap's own filter machine lets through. */
 async function passed(frames: readonly Uint8Array[], linkType: LinkType, ipv6 = true): Promise<Set<number>> {
@@ -55,7 +48,7 @@ async function passed(frames: readonly Uint8Array[], linkType: LinkType, ipv6 = 
     path,
     pcapBytes(
       frames.map((frame, i) => ({ frame, atMs: START_MS + i })),
-      { linkType: inFile[linkType] },
+      { linkType: NUMBER_OF[linkType] },
     ),
   );
   const indices = new Set<number>();

@@ -35,26 +35,19 @@ import {
   udp,
 } from '../decode/frames.js';
 import { Mutant, Random } from '../decode/mutation.js';
-import { LINKTYPE, pcapBytes, START_MS } from './pcap-bytes.js';
+import { NUMBER_OF, pcapBytes, START_MS } from './pcap-bytes.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'keep-alive-filter-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 const withAddresses = ['ethernet', 'linux-sll', 'linux-sll2'] as const;
 const linkTypes = [...withAddresses, 'null', 'raw'] as const;
-const inFile: Record<LinkType, number> = {
-  ethernet: LINKTYPE.ethernet,
-  'linux-sll': LINKTYPE.sll,
-  'linux-sll2': LINKTYPE.sll2,
-  null: LINKTYPE.null,
-  raw: LINKTYPE.raw,
-};
 const names = { ethernet: 'EN10MB', 'linux-sll': 'LINUX_SLL', 'linux-sll2': 'LINUX_SLL2', null: 'NULL', raw: 'RAW' };
 
 function saved(frames: readonly Uint8Array[], linkType: LinkType): string {
   const path = join(directory, 'frames.pcap');
   const recorded = frames.map((frame, i) => ({ frame, atMs: START_MS + i }));
-  writeFileSync(path, pcapBytes(recorded, { linkType: inFile[linkType] }));
+  writeFileSync(path, pcapBytes(recorded, { linkType: NUMBER_OF[linkType] }));
   return path;
 }
 

@@ -1,4 +1,5 @@
-// Writes the bytes of pcap files (https://www.tcpdump.org/manpages/pcap-savefile.5.html), proper or, where a test wants, not.
+// Writes the bytes of pcap files (https://www.tcpdump.org/manpages/pcap-savefile.5.html), correct or, where a test needs it, wrong.
+import type { LinkType } from '../../src/decode/frame.js';
 
 /** LINKTYPE_ numbers as they stand in files; https://www.tcpdump.org/linktypes.html */
 export const LINKTYPE = {
@@ -11,6 +12,15 @@ export const LINKTYPE = {
   ipv6: 229,
   sll2: 276,
 } as const;
+
+/** The number in a file for each link type that is decoded. */
+export const NUMBER_OF: Readonly<Record<LinkType, number>> = {
+  ethernet: LINKTYPE.ethernet,
+  'linux-sll': LINKTYPE.sll,
+  'linux-sll2': LINKTYPE.sll2,
+  null: LINKTYPE.null,
+  raw: LINKTYPE.raw,
+};
 
 export interface Recorded {
   frame: Uint8Array;

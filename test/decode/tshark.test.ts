@@ -10,7 +10,7 @@ import { readCaptureFile } from '../../src/capture/capture-file.js';
 import { decodeFrame, type LinkType } from '../../src/decode/frame.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
 import { HOSTNAME_LENGTH, safeText } from '../../src/decode/text.js';
-import { LINKTYPE, pcapBytes } from '../capture/pcap-bytes.js';
+import { NUMBER_OF, pcapBytes } from '../capture/pcap-bytes.js';
 import { captures } from './captured.js';
 import { corpus } from './corpus.js';
 
@@ -169,20 +169,14 @@ test('there are recorded captures to compare', () => {
 });
 
 describe('On hand-built frames, tshark and the decoder name the same device and host', () => {
-  test.each([
-    ['ethernet', LINKTYPE.ethernet],
-    ['linux-sll', LINKTYPE.sll],
-    ['linux-sll2', LINKTYPE.sll2],
-    ['null', LINKTYPE.null],
-    ['raw', LINKTYPE.raw],
-  ] as const)('%s', (linkType, number) => {
+  test.each(['ethernet', 'linux-sll', 'linux-sll2', 'null', 'raw'] as const)('%s', (linkType) => {
     const seeds = corpus.filter((seed) => seed.linkType === linkType);
     const path = join(directory, `${linkType}.pcap`);
     writeFileSync(
       path,
       pcapBytes(
         seeds.map(({ frame }) => frame),
-        { linkType: number },
+        { linkType: NUMBER_OF[linkType] },
       ),
     );
     const theirs = tsharkOpinions(path);

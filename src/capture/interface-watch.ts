@@ -28,7 +28,7 @@ export interface InterfaceState {
   isSilent: boolean;
   /** Steady time of the latest frame or (to a second) keep-alive, null when none ever arrived. */
   lastFrameMs: number | null;
-  /** Frames that passed the filter. This and all other counts are since the monitor started, over all openings. */
+  /** Frames that passed the filter. This and all other counts are since the sensor started, over all openings. */
   frames: number;
   /** Broadcast and multicast frames that cannot hold a sighting. They have a capture of their own; 0 when it is turned off. */
   keepAlives: number;

@@ -19,7 +19,7 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
     ]);
   }
   return withRedis(redisUrl, async (redis) => {
-    // Running monitors come first, because they could write it again.
+    // Running sensors come first, because they could write it again.
     const monitors = await tellToForget(redis, mac);
     const visits = await forgetVisits(redis, mac);
     const outbox = new RedisOutbox(redis, { retentionMs, outboxRetentionMs });

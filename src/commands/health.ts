@@ -10,14 +10,14 @@ const ANSWER_WITHIN_MS = 5_000;
 
 const HEALTH = z.object({
   status: z.enum(['ok', 'degraded']),
-  // A monitor with another token returns only the status.
+  // A sensor with another token returns only the status.
   reasons: z.array(z.string()).default([]),
   working: z.boolean().default(true),
 });
 
 /**
- * Prints the status, and a line for each reason. Returns 1 when nobody answers, or when the monitor does not work and only a restart
- * could help. See status/facts/health.ts for why a degraded monitor that works is not restarted.
+ * Prints the status, and a line for each reason. Returns 1 when nobody answers, or when the sensor does not work and only a restart
+ * could help. See status/facts/health.ts for why a degraded sensor that works is not restarted.
  * @throws ConfigError
  */
 export async function health(): Promise<number> {

@@ -84,6 +84,13 @@ Examples:
   wifi-monitor replay morning.pcap --explain 3c:22:fb:4a:11:02
   wifi-monitor replay morning.pcap --json | jq 'select(.decision == "unrecognised") | .mac'`;
 
+/** A record, so that a new decision is a compile error here. In a replay no visit is pending. */
+const SHOWN_DECISIONS: Readonly<Record<Exclude<DecisionKind, 'pending'>, true>> = {
+  unrecognised: true,
+  recognised: true,
+  ignored: true,
+};
+
 interface ReplayFlags {
   readonly json: boolean;
   readonly post: boolean;
@@ -109,9 +116,7 @@ function addReplay(program: Command, exitWith: ExitWith): void {
       collectRules,
       [],
     )
-    .addOption(
-      new Option('--only <decision>', 'show only these visits').choices(['unrecognised', 'recognised', 'ignored']),
-    )
+    .addOption(new Option('--only <decision>', 'show only these visits').choices(Object.keys(SHOWN_DECISIONS)))
     .option('--since <time>', 'leave out frames before: 2026-03-02T09:00Z', timeOf)
     .option('--until <time>', 'leave out frames from then on', timeOf)
     .addOption(new Option('--explain <mac>', 'tell the story of one device').argParser(macOf).conflicts('json'))

@@ -4,7 +4,7 @@ import type { RedisClient } from '../redis/client.js';
 
 const CHANNEL = 'nwm:forget';
 
-/** Tells every monitor on this Redis. Returns how many heard it. */
+/** Tells every sensor on this Redis. Returns how many received it. */
 export async function tellToForget(redis: RedisClient, mac: MacAddress): Promise<number> {
   const heard = await redis.publish(CHANNEL, macDigits(mac));
   if (!('nodes' in redis)) return heard;

@@ -2,7 +2,7 @@
 // Devices that are refused are counted, but not remembered.
 
 /**
- * So many new devices may come at once. When the monitor starts, or an access point comes back, all devices that are there look new.
+ * So many new devices may come at once. When the sensor starts, or an access point comes back, all devices that are there look new.
  * A location has fewer than a thousand besides the registered ones. A flood reaches this number in less than a second.
  */
 const BURST = 1_000;

@@ -10,7 +10,7 @@ const MIN_REDIS: readonly [number, number] = [6, 2];
 /** A large file takes longer; that it can be rewritten is known by then. */
 const DISK_WITHIN_MS = 10_000;
 
-/** What a user for the monitor must be allowed, as ACL SETUSER takes it. */
+/** What a user for sensors must be allowed, as ACL SETUSER takes it. */
 export const REDIS_PERMISSIONS =
   '~{nwm:* &nwm:* +@read +@write +@connection +@transaction +@scripting +@pubsub +time -@dangerous +info +bgrewriteaof +bgsave +config|get';
 const CLUSTER_PERMISSIONS = '+cluster|slots +cluster|shards +cluster|nodes +cluster|info';

@@ -1,4 +1,4 @@
-// `replay --post`: posts what a replay found, with an outbox in memory. The keys of live monitors in Redis are never touched.
+// `replay --post`: posts what a replay found, with an outbox in memory. The keys of sensors in Redis are never touched.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config/config.js';
 import type { DecisionRules } from '../../devices/decision.js';
@@ -14,7 +14,7 @@ import type { Report } from '../../outbox/report.js';
 
 export interface Posted {
   readonly posted: number;
-  /** In Nexudus already, from an earlier replay or from the monitor. */
+  /** In Nexudus already, from an earlier replay or from a sensor. */
   readonly found: number;
   readonly problems: readonly string[];
 }

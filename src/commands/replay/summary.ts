@@ -4,7 +4,10 @@ import type { FrameCounts } from '../../pipeline/frame-counts.js';
 import type { VisitRecord } from '../../pipeline/record.js';
 import type { CaptureFiles } from './capture-files.js';
 
-export interface ReplaySummary {
+/** Numbers of visits by decision. In a replay no visit is pending. */
+type DecidedCounts = Readonly<Record<Exclude<DecisionKind, 'pending'>, number>>;
+
+export interface ReplaySummary extends DecidedCounts {
   readonly type: 'summary';
   readonly files: readonly string[];
   readonly frames: number;
@@ -15,9 +18,6 @@ export interface ReplaySummary {
   /** Number of malformed frames by reason; left out when there are none. */
   readonly malformedBy?: Readonly<Record<string, number>>;
   readonly visits: number;
-  readonly unrecognised: number;
-  readonly recognised: number;
-  readonly ignored: number;
   readonly posted: number;
   readonly complete: boolean;
   readonly seconds: number;

@@ -1,13 +1,13 @@
-// How many failed check-ins may still be posted today (UTC), counted for all sensors on one Redis together. A part of the day is kept for
-// devices that proved themselves, so that addresses somebody made up cannot use it up.
+// How many failed check-ins may still be posted today (UTC), by all sensors on one Redis together. A part is kept for devices that
+// proved themselves, so that made-up addresses cannot use up the day.
 import type { RedisClient } from '../redis/client.js';
 
-/** What is left of the day to devices that did not prove themselves. */
+/** The part of the day for devices that did not prove themselves. */
 const UNPROVEN_SHARE = 0.6;
 
 /**
- * `granted`: one post out of the day's number. `kept`: what is left of it is for devices that proved themselves. `used-up`: there is
- * none left.
+ * `granted`: the post may be made. `kept`: the posts that are left today are for devices that proved themselves. `used-up`: no post is
+ * left today.
  */
 export type Claimed = 'granted' | 'kept' | 'used-up';
 
@@ -20,7 +20,7 @@ export interface Claim {
 export interface DaySpent {
   readonly posts: number;
   readonly perDay: number;
-  /** How many of them were of devices that did not prove themselves. */
+  /** How many of the posts were for devices that did not prove themselves. */
   readonly unproven: number;
   readonly unprovenPerDay: number;
 }
@@ -34,7 +34,7 @@ export interface DayBudget {
 const KEPT_SECONDS = 2 * 86_400;
 const DAY_MS = 86_400_000;
 
-/** When the day's number begins anew, in ms from now. */
+/** Returns the ms until the next day begins. */
 export function untilNextDayMs(): number {
   return DAY_MS - (Date.now() % DAY_MS);
 }

@@ -1,5 +1,5 @@
-// Delivers one report: asks the directory again, searches when an earlier try may have arrived, posts, and says what to do next.
-// How reports wait is the outbox's business.
+// Delivers a report: asks the directory again, searches when an earlier attempt may have arrived, posts, and returns what to do next.
+// The outbox does the waiting.
 import { NexudusError, type NexudusFailure } from '../nexudus/client.js';
 import { type FailedCheckin, failedCheckinBody } from '../nexudus/failed-checkin.js';
 import type { Plan } from '../nexudus/plan.js';
@@ -9,7 +9,7 @@ import { AWAITS_PROOF, type Deliver, type Outcome } from './outbox.js';
 import { Refusals } from './refusals.js';
 import type { Report } from './report.js';
 
-/** How long is waited for what, ms. */
+/** Waiting times, ms. */
 export interface Patience {
   /** While Nexudus cannot be reached, or fails: doubles from the first to the longest, jittered. */
   readonly firstPauseMs: number;
@@ -33,9 +33,9 @@ export const PATIENCE: Patience = {
   // The outbox lends a report for 30 s: a sensor that lost Redis has given its post up before another takes the report over.
   postWithinMs: 25_000,
 };
-/** When Nexudus asks to wait without saying how long: its limits count by the minute. */
+/** How long to wait when Nexudus does not say it. Its limits are per minute. */
 const THROTTLED_PAUSE_MS = 30_000;
-/** How soon is looked whether a new day has begun. */
+/** How soon a new day is noticed. */
 const USED_UP_PAUSE_MS = 300_000;
 /** If a report has waited this long, somebody may have registered the device meanwhile. Until then its decision is fresh. */
 const WAITED_LONG_MS = 30_000;
@@ -51,7 +51,7 @@ export type Recheck =
 export interface DeliveryEdges {
   /** Makes the record and returns its id. Rejects with the signal's reason when that is aborted. */
   post(checkin: FailedCheckin, signal: AbortSignal): Promise<number>;
-  /** The id of the record that an earlier try made; null when there is none. */
+  /** Returns the id of the record that an earlier attempt made; null when there is none. */
   find(checkin: FailedCheckin): Promise<number | null>;
   /**
    * Brings the directory up to date before a report that has waited is posted; never rejects. Returns soon: while the directory is
@@ -59,9 +59,9 @@ export interface DeliveryEdges {
    * must do: where only a role for reading is missing, posting works.
    */
   freshen?(): Promise<'fresh' | 'being-read' | 'last-known'>;
-  /** Asks the directory and the labels again: report it still, do not, or wait because there is nothing to ask. */
+  /** Asks the directory and the labels again: whether to report, not to report, or to wait because there is no directory. */
   recheck(report: Report): Awaitable<Recheck>;
-  /** The plan and teams of an inactive coworker: read only when a report about one is posted. */
+  /** Reads the plan and the teams of an inactive coworker, for a report about a device of theirs. */
   readPlan(coworkerId: number, signal: AbortSignal): Promise<Plan>;
   /** Whether Nexudus takes this sensor's login, when it has just refused a report; never rejects. Left out: it does. */
   isLoginGood?(): Promise<boolean>;
@@ -70,7 +70,7 @@ export interface DeliveryEdges {
   readonly patience?: Patience;
 }
 
-/** Makes the function that delivers; it remembers what failed in a row, so make one for all reports. */
+/** Returns the function that delivers. It counts failures in a row, so it must be the same for all reports. */
 export function createDelivery(edges: DeliveryEdges): Deliver {
   const delivery = new Delivery(edges);
   return (report, markSent, addedMs) => delivery.deliver(report, markSent, addedMs);
@@ -120,7 +120,7 @@ class Delivery {
     const signal = AbortSignal.timeout(patience.postWithinMs);
     const checkin = await this.bodyOf(report, signal);
     if ('kind' in checkin) return checkin;
-    // The search and the reading of the plan took their time.
+    // The search and the reading of the plan took time.
     if (report.sent || report.inactive !== null) {
       const recheck = await edges.recheck(report);
       if (recheck.kind === 'not-needed') return recheck;
@@ -142,14 +142,14 @@ class Delivery {
       const { failure } = error;
       if (!mayHaveArrived(failure)) {
         await claim?.giveBack();
-        // A report that was sent before stays marked: a search costs little.
+        // A report that was sent before stays marked, because a search costs little.
         if (!report.sent) await markSent(false);
       } else if (hasNoAnswer(failure)) return this.afterDoubtful(report, error.message, patience.searchAfterMs);
       return await this.afterFailure(report, failure);
     }
   }
 
-  /** If plan and teams cannot be had, the report goes without them: that is better than none. */
+  /** If plan and teams cannot be read, the report is sent without them. */
   private async bodyOf(report: Report, signal: AbortSignal): Promise<FailedCheckin | Outcome> {
     if (report.inactive === null) return failedCheckinBody(report);
     try {
@@ -165,7 +165,7 @@ class Delivery {
   /** What follows when the search for an earlier try failed. */
   private async afterSearch(report: Report, error: unknown): Promise<Outcome> {
     if (!(error instanceof NexudusError)) throw error;
-    // No verdict on the check-in itself, only on the question: the others go ahead, this one is asked about again.
+    // Nexudus refuses the search, not the check-in. Others are delivered first, and the search is tried again.
     if (error.failure.kind === 'rejected') return { kind: 'put-back', reason: error.message };
     return await this.afterFailure(report, error.failure);
   }
@@ -182,21 +182,21 @@ class Delivery {
           reason: `Nexudus refuses the login: ${failure.message}`,
         };
       case 'unauthorised': {
-        // With an access token that has expired every report is refused, which says nothing about the report.
+        // With an expired access token every report is refused, so the report is not the cause.
         const isLoginGood = (await this.edges.isLoginGood?.()) ?? true;
         if (!isLoginGood) return { kind: 'pause-own', ms: patience.loginPauseMs, reason: failure.message };
         this.refusals.add(report, failure.message);
         return { kind: 'put-back', reason: failure.message, isRefused: true };
       }
       case 'rejected':
-        // Only a 400 is Nexudus's verdict on this very check-in. Anything else (a wrong path, a proxy's answer, a 200 that
-        // says it failed) may be mended on the other side, so nothing is dropped for it.
+        // Only with a 400 Nexudus rejects this very check-in. Other refusals (a wrong path, a proxy's answer, a 200 that says it
+        // failed) may end by themselves, so the report is kept.
         if (failure.status === 400) return { kind: 'refused', reason: failure.messages.join('; ') };
         return this.afterDoubtful(report, failure.messages.join('; '));
       case 'unavailable':
       case 'unexpected':
         if (failure.mayHaveArrived) return this.afterDoubtful(report, failure.message);
-        // Perhaps only this sensor has no way to Nexudus.
+        // Perhaps only this sensor cannot reach Nexudus.
         return { kind: 'pause-own', ms: this.nextPauseMs(), reason: failure.message };
     }
   }
@@ -238,7 +238,7 @@ class Delivery {
   }
 }
 
-/** What follows when the day's number has no post for this report. */
+/** The outcome when the day has no post left for this report. */
 function afterClaim(claimed: Exclude<Claim['claimed'], 'granted'>): Outcome {
   switch (claimed) {
     case 'kept':
@@ -252,7 +252,7 @@ function afterClaim(claimed: Exclude<Claim['claimed'], 'granted'>): Outcome {
   }
 }
 
-/** Whether the request went out and nothing came back: a timeout, a connection that broke. */
+/** Whether the request was sent and no whole answer came: a timeout, or a broken connection. */
 function hasNoAnswer(failure: NexudusFailure): boolean {
   return failure.kind === 'unavailable' && failure.isUnanswered === true;
 }

@@ -1,4 +1,4 @@
-// Entries that version 0.1 left in Redis: they hold the finished body of a failed check-in. The facts are read back out of it.
+// Reads entries of version 0.1 in Redis. They contain the body of a failed check-in, from which the facts are read.
 import { z } from 'zod';
 import { isDeviceMac } from '../addresses/mac-address.js';
 import { PROTOCOL_NAMES, PROTOCOLS } from '../decode/protocol.js';
@@ -20,7 +20,7 @@ const FORMER_ENTRY = z.object({
   }),
 });
 
-/** The report that a former entry stands for; null when `data` is none. */
+/** Returns the report of a former entry; null when `data` is none. */
 export function reportOfFormerEntry(data: unknown): Report | null {
   const entry = FORMER_ENTRY.safeParse(data);
   if (!entry.success) return null;

@@ -253,11 +253,11 @@ export class MemoryOutbox implements Outbox {
       reason,
       report,
     });
-    const waiting = [...this.entries.values()].map((one) => {
-      const state = one.report.id === this.activeId ? 'active' : one.notBeforeMs > now ? 'delayed' : 'waiting';
-      return item(state, one);
+    const waiting = [...this.entries.values()].map((entry) => {
+      const state = entry.report.id === this.activeId ? 'active' : entry.notBeforeMs > now ? 'delayed' : 'waiting';
+      return item(state, entry);
     });
-    return [...[...this.failed.values()].map((one) => item('failed', one)), ...waiting].slice(0, most);
+    return [...[...this.failed.values()].map((entry) => item('failed', entry)), ...waiting].slice(0, most);
   }
 
   async retry(id: string | null): Promise<number> {

@@ -1,4 +1,4 @@
-// Delivery with Nexudus at the other end: how to post, to search, and to ask the directory again.
+// Delivery to Nexudus: posts, searches, and asks the directory again.
 import { type DecisionRules, decideAgain } from '../devices/decision.js';
 import { Equipment } from '../devices/equipment.js';
 import { NO_IGNORE_RULES } from '../devices/ignore-rules.js';
@@ -13,7 +13,7 @@ import type { Report } from './report.js';
 
 const NO_EQUIPMENT = new Equipment();
 
-/** Whether Nexudus takes the login; true as well when that cannot be told now. */
+/** Returns whether Nexudus takes the login; also true when that is not known now. */
 export async function isLoginGood(client: Pick<NexudusClient, 'checkLogin'>): Promise<boolean> {
   try {
     await client.checkLogin();
@@ -23,7 +23,7 @@ export async function isLoginGood(client: Pick<NexudusClient, 'checkLogin'>): Pr
   }
 }
 
-/** Make one for all reports: it remembers how often in a row the API failed. */
+/** It counts failures in a row, so it must be the same for all reports. */
 export function nexudusDelivery(
   client: NexudusClient,
   rules: DecisionRules & { readonly businessId: number | 'all' },
@@ -31,7 +31,7 @@ export function nexudusDelivery(
     labelStore,
     ...more
   }: Pick<DeliveryEdges, 'claimPost' | 'freshen' | 'patience'> & {
-    /** Asked itself: what this sensor knows of the labels can be older than one that was just set, and is of its own business alone. */
+    /** The store is asked, because this sensor knows only the labels of its own business, and may not know the latest. */
     readonly labelStore?: Pick<LabelStore, 'labelOf'>;
   } = {},
 ): Deliver {
@@ -56,7 +56,7 @@ export function nexudusDelivery(
     }
   }
 
-  /** Another business's sensors have rules, equipment and a local list of their own; who is registered is the same for all. */
+  /** Sensors of another business have other rules, equipment and local lists. Registered devices are the same for all. */
   function foreignRules({ inactive }: Report): DecisionRules {
     const { directory } = rules;
     return {

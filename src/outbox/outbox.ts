@@ -1,16 +1,16 @@
-// The port behind which reports wait for Nexudus. A sensor enqueues; delivery is apart, so that one process may sense and another
+// The port for reports that wait for Nexudus. A sensor enqueues them. Delivery is separate, so that one process may sense and another
 // deliver.
 import type { Decision } from '../devices/decision.js';
 import type { Awaitable } from '../visits/register/visit-register.js';
 import type { Report } from './report.js';
 
 export interface OutboxCounts {
-  /** Ready to go, in turn. */
+  /** Ready to be delivered, in turn. */
   readonly waiting: number;
   /** Put back for a while after a failure of their own. */
   readonly delayed: number;
   readonly active: number;
-  /** Refused by Nexudus; they wait for a person. */
+  /** Refused by Nexudus. An operator may retry or drop them. */
   readonly failed: number;
   /** Dropped, within about the last RETENTION, because they had waited for longer than OUTBOX_RETENTION. */
   readonly dropped: number;
@@ -30,16 +30,16 @@ export interface OutboxItem {
   readonly report: Report;
 }
 
-/** Which reports are to be dropped; all conditions must hold. */
+/** The reports to drop. All conditions must be true. */
 export interface DropFilter {
-  /** Only those of devices that did not prove themselves. */
+  /** Only reports of devices that did not prove themselves. */
   readonly isUnproven?: boolean;
-  /** Only those added before this time, ms since the epoch. */
+  /** Only reports that were added before this time, ms since the epoch. */
   readonly beforeMs?: number;
 }
 
 /**
- * `restored`: a report that was withdrawn waits again. `busy`: it is being delivered, so nobody can tell yet whether it is withdrawn.
+ * `restored`: a report that was withdrawn waits again. `busy`: it is being delivered, so it is not known yet whether it is withdrawn.
  * `none`: there is nothing to restore.
  */
 export type Restored = 'restored' | 'busy' | 'none';
@@ -47,53 +47,53 @@ export type Restored = 'restored' | 'busy' | 'none';
 export interface Outbox {
   /** Resolves when the report is kept safely. Rejects when the store cannot be reached. */
   enqueue(report: Report): Awaitable<void>;
-  /** Lets a report that delivery found not needed wait again: the device is nobody's after all. */
+  /** Makes a report that delivery found not needed wait again, because the device is unrecognised after all. */
   restore(id: string): Awaitable<Restored>;
   counts(): Promise<OutboxCounts>;
   /** When the oldest report that is not failed was added, ms since the epoch; null when there is none. */
   oldestMs(): Promise<number | null>;
-  /** At most `most` items, failed ones first. */
+  /** Returns at most `most` items, failed ones first. */
   list(most: number): Promise<OutboxItem[]>;
   /**
-   * The device of a report has proved itself by now: if the report still waits, it goes before those of devices that did not. `busy`:
-   * it is being delivered, so ask again later.
+   * The device of a report has proved itself by now. If the report still waits, it goes before those of devices that did not. `busy`:
+   * it is being delivered, so this must be called again later.
    */
   prove(id: string, businessId: number): Awaitable<'done' | 'busy'>;
-  /** Sends a failed report (or, with null, all of them) once more. Returns how many. */
+  /** Sends a failed report again, or all of them with null. Returns how many. */
   retry(id: string | null): Promise<number>;
-  /** Takes a report out for good. Returns whether it was there. */
+  /** Removes a report. Returns whether it was there. */
   drop(id: string): Promise<boolean>;
-  /** Takes all reports out that fit, failed ones too. What is being delivered cannot be dropped: it counts as busy. */
+  /** Removes all reports that fit, failed ones too. A report that is being delivered cannot be removed: it counts as busy. */
   dropAll(which: DropFilter): Promise<{ readonly dropped: number; readonly busy: number }>;
   /** Removes what is finished and older than RETENTION, and what has waited for longer than OUTBOX_RETENTION. */
   clean(): Promise<Cleaned>;
   close(): Promise<void>;
 }
 
-/** What became of one try to deliver a report. */
+/** The result of an attempt to deliver a report. */
 export type Outcome =
   /** Nexudus made the record. */
   | { readonly kind: 'posted'; readonly recordId: number }
-  /** An earlier try had made it after all. */
+  /** An earlier attempt had made the record. */
   | { readonly kind: 'found'; readonly recordId: number }
   /** A hub has the visit. `decision`: what it decided about it. */
   | { readonly kind: 'handed-over'; readonly decision: Decision }
   /** The device was registered (or became known as equipment) while the report waited. */
   | { readonly kind: 'not-needed'; readonly reason: string }
-  /** Nexudus takes nothing now: every sensor waits for `ms`, this report stays first. Not counted as a try. */
+  /** Nexudus takes nothing now. Every sensor waits for `ms`, and this report stays first. It is not counted as an attempt. */
   | { readonly kind: 'pause'; readonly ms: number; readonly reason: string }
-  /** This sensor cannot deliver now: it alone waits for `ms`, and other sensors go on, with this report first. No try either. */
+  /** Only this sensor cannot deliver now. It waits for `ms`, and others go on, with this report first. It is not counted either. */
   | { readonly kind: 'pause-own'; readonly ms: number; readonly reason: string }
-  /** Something is wrong with this report alone: it is put back, the next one goes ahead. */
+  /** Something is wrong with this report alone. It is put back, and the next one is delivered. */
   | {
       readonly kind: 'put-back';
       readonly reason: string;
-      /** It is put back for longer with each try, but not for less than this. */
+      /** It is put back for longer with each attempt, but at least for this time. */
       readonly leastMs?: number;
-      /** Nexudus refuses it: it is soon tried again, behind what waits of its location. */
+      /** Nexudus refuses it. It is soon tried again, after the other reports of its location. */
       readonly isRefused?: true;
     }
-  /** What is left of the day is for devices that proved themselves: put back for `ms`, or until its device does. */
+  /** The rest of the day's posts is for devices that proved themselves. It is put back for `ms`, or until its device proves itself. */
   | { readonly kind: 'await-proof'; readonly ms: number; readonly reason: string }
   /** Nexudus will never take it. */
   | { readonly kind: 'refused'; readonly reason: string };
@@ -103,22 +103,23 @@ export const AWAITS_PROOF =
   'it waits until the device has proved itself, or for tomorrow: what is left of today is for devices that did (NEXUDUS_POSTS_PER_DAY)';
 
 /**
- * Tries to deliver one report, enqueued at `addedMs` (ms since the epoch). `markSent` keeps, durably, that a post is about to be made
- * (true) or certainly was not (false); it rejects when another sensor has the report by now. Never rejects for what the API does.
+ * Tries to deliver a report that was enqueued at `addedMs` (ms since the epoch). `markSent` stores that a post is about to be made
+ * (true) or certainly was not made (false). It rejects when another sensor has the report by now. Never rejects for a failure of the
+ * API.
  */
 export type Deliver = (report: Report, markSent: (sent: boolean) => Promise<void>, addedMs: number) => Promise<Outcome>;
 
-/** What delivery is started with. */
+/** What delivery needs when it starts. */
 export interface DeliveryHooks {
-  /** Hears of every try. */
+  /** Called after every attempt. */
   readonly onOutcome: (report: Report, outcome: Outcome) => void;
-  /** Whether this sensor may take reports again after it had to wait by itself. Until it may, it asks again and takes none. */
+  /** Returns whether this sensor may take reports again after a `pause-own`. It is called again until it returns true. */
   readonly mayResume?: () => Promise<boolean>;
 }
 
 /** Running delivery. */
 export interface Deliverer {
-  /** Lets the report that is being delivered finish, then stops. */
+  /** Stops after the report that is being delivered. */
   close(): Promise<void>;
 }
 
@@ -129,8 +130,8 @@ export const MAX_WAIT_MS = 30 * 86_400_000;
 const FIRST_REFUSED_MS = 300;
 
 /**
- * How long a report is put back after `tries` earlier ones, ms: doubles from `firstMs` up to 10 minutes, jittered by a quarter, but not
- * for less than it asks for.
+ * Returns how long a report is put back after `tries` attempts, ms. It doubles from `firstMs` up to 10 minutes, with a jitter of a
+ * quarter, and is at least `leastMs`.
  */
 export function putBackMs(
   { leastMs = 0, isRefused = false }: { readonly leastMs?: number; readonly isRefused?: boolean },

@@ -1,18 +1,18 @@
-// An answer that is asked for at most once a second, and never waited for longer than two: a store that hangs must hold nobody up.
+// An answer of a store that may hang. It is asked for at most once a second, and the wait for it is at most two seconds.
 
-/** An answer that is not older than this is as good as a new one. */
+/** An answer that is not older than this is returned again. */
 const FRESH_MS = 1_000;
 const ANSWER_WITHIN_MS = 2_000;
 
 export class RecentAnswer<T> {
-  /** The latest answer; null when there is none, or none any more. */
+  /** The latest answer; null when there was none in time. */
   latest: T | null = null;
   private askedMs = Number.NEGATIVE_INFINITY;
   private asking: Promise<void> | null = null;
 
   constructor(private readonly question: () => Promise<T>) {}
 
-  /** The answer now; null when there is none in time. Never rejects. */
+  /** Returns the answer now; null when there is none in time. Never rejects. */
   async current(): Promise<T | null> {
     if (performance.now() - this.askedMs > FRESH_MS) {
       this.asking ??= this.ask().finally(() => {
@@ -30,7 +30,7 @@ export class RecentAnswer<T> {
     return this.latest;
   }
 
-  /** Something was changed: the next one who asks gets a new answer. */
+  /** To be called after a change: the next call gets a new answer. */
   outdate(): void {
     this.askedMs = Number.NEGATIVE_INFINITY;
   }

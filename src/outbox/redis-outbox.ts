@@ -33,21 +33,21 @@ const EVENTS = `${QUEUE_KEY}:events`;
 const DROPPED = `${PREFIX}:dropped`;
 /** Longer than the longest post (25 s, see PATIENCE): a sensor that lost Redis has given it up before another takes the entry over. */
 const LOCK_MS = 30_000;
-/** With the longest post less than the lock. */
+/** Together with the longest post, less than the lock. */
 const MAX_LOCK_ANSWER_MS = 4_000;
 const STALLED_CHECK_MS = 15_000;
-/** Retried for as long as it takes: Nexudus's answer, not a count, ends an entry. */
+/** An entry is retried until Nexudus takes or refuses it. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 const STATES = ['failed', 'active', 'waiting', 'delayed'] as const;
-/** What BullMQ calls them. Entries of before have no priority: they are in `wait`, and go first. */
+/** The names of the states in BullMQ. Entries of former versions have no priority: they are in `wait`, and go first. */
 const BULLMQ_STATES = {
   failed: ['failed'],
   active: ['active'],
   waiting: ['wait', 'prioritized'],
   delayed: ['delayed'],
 } as const;
-/** So many of those that are put back are asked when they were added. */
+/** To find the oldest entry, so many delayed entries are read. */
 const MAX_ASKED = 100;
 /** Entries are dropped in batches of this size. */
 const BATCH = 500;
@@ -66,8 +66,8 @@ export class RedisOutbox implements Outbox {
   private readonly retentions: Retentions;
 
   /**
-   * `redis` stays the caller's: `close` does not end it. It must wait for Redis while that is away (`delivering`): a queue
-   * whose first command fails stays broken for ever.
+   * `redis` belongs to the caller: `close` does not end it. Its commands must wait while Redis is away (`delivering`), because a queue
+   * whose first command fails never works again.
    */
   constructor(redis: RedisClient, options: RedisOutboxOptions) {
     this.redis = redis;
@@ -102,7 +102,7 @@ export class RedisOutbox implements Outbox {
     for (const [error] of (await transaction.exec()) ?? []) if (error !== null) throw error;
   }
 
-  /** Moves the finished job back in one step, so of two sensors that do so at once only one succeeds, and none loses it. */
+  /** Moves the finished job back in one step, so that only one of two sensors succeeds, and the job is not lost. */
   async restore(id: string): Promise<Restored> {
     const state = await this.queue.getJobState(id);
     if (state === 'active') return 'busy';
@@ -125,13 +125,13 @@ export class RedisOutbox implements Outbox {
     const state = await this.queue.getJobState(id);
     if (state === 'active') return 'busy';
     if (state === 'delayed' && job.failedReason === AWAITS_PROOF) {
-      // Of two sensors only one succeeds, and it is enough.
+      // Another sensor may have done it at the same time.
       await job.promote().catch(() => {});
     }
     return 'done';
   }
 
-  /** Puts an entry at the end of a line of its location, whatever state it is in. */
+  /** Puts an entry, in any state, at the end of a line of its location. */
   async moveToEnd(job: Job<Report>, businessId: number, line: Line): Promise<void> {
     await job.changePriority({ priority: await this.turns.next(businessId, line) });
   }

@@ -1,6 +1,6 @@
-// Which reports Nexudus refuses to take from this account (401, 403), location by location: what is wrong there must not hold up others.
+// The reports that Nexudus refuses to take from this account (401, 403), by location, so that a location does not hold up others.
 
-/** After so many different reports in a row the location is the likely cause, not the report. */
+/** After so many different reports in a row, the location is the likely cause, not the report. */
 const MAX_REFUSED_IN_A_ROW = 3;
 
 interface Location {
@@ -13,7 +13,7 @@ interface Location {
 export class Refusals {
   private readonly locations = new Map<number, Location>();
 
-  /** `closedMs`: how long a location is left alone when its reports are refused one after the other. */
+  /** No report of a location is tried for `closedMs` when its reports are refused one after the other. */
   constructor(private readonly closedMs: number) {}
 
   /** A report was refused. */
@@ -30,7 +30,7 @@ export class Refusals {
     this.locations.delete(businessId);
   }
 
-  /** Why, and for how much longer, no report of this location is to be tried; null when one may be. */
+  /** Returns why, and for how much longer, no report of this location must be tried; null when it may be tried. */
   closed(businessId: number): { readonly ms: number; readonly reason: string } | null {
     const location = this.locations.get(businessId);
     const ms = (location?.closedUntilMs ?? 0) - performance.now();

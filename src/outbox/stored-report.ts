@@ -1,4 +1,4 @@
-// The shape in which reports lie in Redis, as this version and the one before wrote them.
+// The shape of reports in Redis, of this version and the one before.
 import { z } from 'zod';
 import { isDeviceMac } from '../addresses/mac-address.js';
 import { PROTOCOLS } from '../decode/protocol.js';
@@ -21,12 +21,12 @@ const REPORT = z.object({
     .object({ coworkerId: z.number().int(), name: z.string(), status: z.enum(['inactive', 'archived']) })
     .nullable(),
   sent: z.boolean(),
-  // Entries of before do not have it.
+  // Entries of former versions do not have it.
   proven: z.boolean().default(true),
   kin: z.object({ mac: z.number().int().refine(isDeviceMac), by: z.enum(['DHCP client id', 'host name']) }).nullish(),
 });
 
-/** Reads what comes back from a store that others can write to. Null: not written by this project. */
+/** Reads an entry. Returns null when this project did not write it, because others can write to Redis as well. */
 export function parseReport(data: unknown): Report | null {
   const report = REPORT.safeParse(data);
   return report.success ? report.data : reportOfFormerEntry(data);

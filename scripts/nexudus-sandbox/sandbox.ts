@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Account, Accounts } from './accounts.js';
 import { type Fault, type FaultAction, Faults, faultSchema } from './faults.js';
 import { failedCheckinsPage } from './page.js';
@@ -70,20 +70,84 @@ const MAX_LOGGED = 10_000;
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   let clockOffsetMs = 0;
   const now = () => new Date(Date.now() + clockOffsetMs);
-  const { failedCheckins, ...tables } = createTables(now);
-  const accounts = new Accounts(options.accounts ?? [ADMINISTRATOR], options.expiresIn ?? A_WEEK);
-  const throttle = new Throttle(options.limits ?? []);
-  const faults = new Faults();
-  const requests: LoggedRequest[] = [];
-  const logged = new WeakMap<FastifyRequest, LoggedRequest>();
-  const actions = new WeakMap<FastifyRequest, FaultAction>();
   const closing = new AbortController();
-  const pause = (ms: number) => delay(ms, undefined, { signal: closing.signal }).catch(() => {});
-
   const app = fastify({ forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
 
+  const parts: Parts = {
+    app,
+    options,
+    now,
+    tables: createTables(now),
+    accounts: new Accounts(options.accounts ?? [ADMINISTRATOR], options.expiresIn ?? A_WEEK),
+    faults: new Faults(),
+    requests: [],
+    pause: (ms) => delay(ms, undefined, { signal: closing.signal }).catch(() => {}),
+  };
+  const { accounts, faults, requests } = parts;
+  const { failedCheckins, ...tables } = parts.tables;
+  addFaults(parts, logRequests(parts));
+  app.setErrorHandler((error, _request, reply) =>
+    reply.code(500).send({ Message: 'An error has occurred.', ExceptionMessage: String(error) }),
+  );
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ Message: 'No HTTP resource was found that matches the request URI.' }),
+  );
+  addToken(parts);
+  addLists(parts);
+  addCheckinPost(parts);
+  addPage(parts);
+  if (options.control === true) addControl(parts);
+
+  await app.listen({ port: options.port ?? 0, host: options.host ?? '127.0.0.1' });
+  const { address, port, family } = app.server.address() as AddressInfo;
+
+  return {
+    ...tables,
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    get failedCheckins() {
+      return failedCheckins.values();
+    },
+    requests,
+    fault: (fault) => faults.add(fault),
+    clearFaults: () => faults.clear(),
+    revokeTokens: (which) => accounts.revokeAll(which),
+    get clockOffsetMs() {
+      return clockOffsetMs;
+    },
+    set clockOffsetMs(milliseconds) {
+      clockOffsetMs = milliseconds;
+    },
+    get expiresIn() {
+      return accounts.expiresIn;
+    },
+    set expiresIn(seconds) {
+      accounts.expiresIn = seconds;
+    },
+    async close() {
+      closing.abort();
+      await app.close();
+    },
+  };
+}
+
+type LogEntries = WeakMap<FastifyRequest, LoggedRequest>;
+
+interface Parts {
+  readonly app: FastifyInstance;
+  readonly options: SandboxOptions;
+  readonly now: () => Date;
+  readonly tables: ReturnType<typeof createTables>;
+  readonly accounts: Accounts;
+  readonly faults: Faults;
+  readonly requests: LoggedRequest[];
+  /** Ends early when the sandbox is closed. */
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+function logRequests({ app, now, requests }: Parts): LogEntries {
+  const logged: LogEntries = new WeakMap();
   app.addHook('onRequest', async (request, reply) => {
     const entry = { method: request.method, path: request.url, status: 0 };
     logged.set(request, entry);
@@ -91,6 +155,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     if (requests.length > MAX_LOGGED) requests.shift();
     reply.header('date', now().toUTCString());
   });
+  return logged;
+}
+
+/** Adds faults and request limits. The status of a request is logged when it is answered, after delays. */
+function addFaults({ app, options, faults, pause }: Parts, logged: LogEntries): void {
+  const throttle = new Throttle(options.limits ?? []);
+  const actions = new WeakMap<FastifyRequest, FaultAction>();
 
   app.addHook('onRequest', async (request, reply) => {
     const { pathname } = new URL(request.url, 'http://sandbox');
@@ -143,19 +214,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     if (entry !== undefined) entry.status = reply.statusCode;
     return payload;
   });
+}
 
-  app.setErrorHandler((error, _request, reply) =>
-    reply.code(500).send({ Message: 'An error has occurred.', ExceptionMessage: String(error) }),
-  );
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ Message: 'No HTTP resource was found that matches the request URI.' }),
-  );
-
-  const roleNeeded = (role: string) => async (request: FastifyRequest, reply: FastifyReply) => {
+function roleNeeded({ accounts }: Parts, role: string) {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
     if (accounts.allows(request.headers.authorization, role)) return;
     return reply.code(401).send({ Message: 'Authorization has been denied for this request.' });
   };
+}
 
+function addToken({ app, accounts }: Parts): void {
   app.post('/api/token', (request, reply) => {
     const isForm = (request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
     const clientId = request.headers.client_id;
@@ -165,134 +233,120 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     );
     reply.code(answer.status).send(answer.body);
   });
+}
 
-  /** List with filters and paging, batch, and the full record. `summary` is what lists and batches show of a record. */
-  function serve<R extends { Id: number; UpdatedOn: string }>(
-    path: string,
-    entity: string,
-    table: Table<R>,
-    summary = (record: R): object => record,
-  ) {
-    app.get(path, { onRequest: roleNeeded(`${entity}-List`) }, async (request) => {
-      const query = new URL(request.url, 'http://sandbox').searchParams;
-      const batch = /^\[([\d,\s]*)\]$/.exec(query.get('id') ?? '');
-      if (batch !== null) {
-        const records = (batch[1] ?? '').split(',').map((id) => table.get(Number(id)));
-        return records.filter((record) => record !== undefined).map(summary);
-      }
-      const answer = page(
-        filter(table.values(), entity, query, options.rangeOffsetMs ?? 0),
-        query,
-        options.maxPageSize ?? 1000,
-      );
-      return { ...answer, Records: answer.Records.map(summary) };
-    });
-    app.get(`${path}/:id`, { onRequest: roleNeeded(`${entity}-Read`) }, async (request, reply) => {
-      const record = table.get(Number(request.url.split(/[/?]/).at(path.split('/').length)));
-      if (record === undefined) return reply.code(404).send({ Message: `${entity} was not found.` });
-      return record;
-    });
-  }
-
+function addLists(parts: Parts): void {
+  const { tables, options } = parts;
   const { devicesInLists = true } = options;
   const showsDevices = typeof devicesInLists === 'function' ? devicesInLists : () => devicesInLists;
-  serve('/api/sys/users', 'User', tables.users, (user) => (showsDevices(user) ? user : { ...user, Devices: null }));
-  serve('/api/sys/registereddevices', 'RegisteredDevice', tables.registeredDevices);
-  serve('/api/spaces/coworkers', 'Coworker', tables.coworkers, (coworker) => ({
+  addList(parts, '/api/sys/users', 'User', tables.users, (user) =>
+    showsDevices(user) ? user : { ...user, Devices: null },
+  );
+  addList(parts, '/api/sys/registereddevices', 'RegisteredDevice', tables.registeredDevices);
+  addList(parts, '/api/spaces/coworkers', 'Coworker', tables.coworkers, (coworker) => ({
     ...coworker,
     Businesses: null,
     Teams: null,
   }));
-  serve('/api/billing/coworkercontracts', 'CoworkerContract', tables.contracts);
-  serve('/api/spaces/teams', 'Team', tables.teams);
-  serve('/api/spaces/failedcheckins', 'FailedCheckin', failedCheckins);
+  addList(parts, '/api/billing/coworkercontracts', 'CoworkerContract', tables.contracts);
+  addList(parts, '/api/spaces/teams', 'Team', tables.teams);
+  addList(parts, '/api/spaces/failedcheckins', 'FailedCheckin', tables.failedCheckins);
+}
 
-  app.post('/api/spaces/failedcheckins', { onRequest: roleNeeded('FailedCheckin-Create') }, async (request, reply) => {
-    const fields = objectIn(String(request.body));
-    const errors = problemsOf(fields);
-    if (errors.length > 0) {
-      const Message = errors.map(({ PropertyName, Message }) => `${PropertyName}: ${Message}`).join(', ');
-      return reply.code(400).send({ Message, Value: null, Errors: errors, WasSuccessful: false });
+/** List with filters and paging, batch, and the full record. `summary` is what lists and batches show of a record. */
+function addList<R extends { Id: number; UpdatedOn: string }>(
+  parts: Parts,
+  path: string,
+  entity: string,
+  table: Table<R>,
+  summary = (record: R): object => record,
+): void {
+  const { app, options } = parts;
+  app.get(path, { onRequest: roleNeeded(parts, `${entity}-List`) }, async (request) => {
+    const query = new URL(request.url, 'http://sandbox').searchParams;
+    const batch = /^\[([\d,\s]*)\]$/.exec(query.get('id') ?? '');
+    if (batch !== null) {
+      const records = (batch[1] ?? '').split(',').map((id) => table.get(Number(id)));
+      return records.filter((record) => record !== undefined).map(summary);
     }
-    const record = failedCheckins.add(withoutNulls(fields));
-    options.onFailedCheckin?.(record);
-    return {
-      Status: 200,
-      Message: 'FailedCheckin was successfully created.',
-      Value: { Id: record.Id },
-      OpenInDialog: false,
-      OpenInWindow: false,
-      RedirectURL: null,
-      JavaScript: null,
-      UpdatedOn: record.UpdatedOn,
-      UpdatedBy: null,
-      Errors: null,
-      WasSuccessful: true,
-    };
+    const answer = page(
+      filter(table.values(), entity, query, options.rangeOffsetMs ?? 0),
+      query,
+      options.maxPageSize ?? 1000,
+    );
+    return { ...answer, Records: answer.Records.map(summary) };
   });
+  app.get(`${path}/:id`, { onRequest: roleNeeded(parts, `${entity}-Read`) }, async (request, reply) => {
+    const record = table.get(Number(request.url.split(/[/?]/).at(path.split('/').length)));
+    if (record === undefined) return reply.code(404).send({ Message: `${entity} was not found.` });
+    return record;
+  });
+}
 
+function addCheckinPost(parts: Parts): void {
+  const { app, options, tables } = parts;
+  app.post(
+    '/api/spaces/failedcheckins',
+    { onRequest: roleNeeded(parts, 'FailedCheckin-Create') },
+    async (request, reply) => {
+      const fields = objectIn(String(request.body));
+      const errors = problemsOf(fields);
+      if (errors.length > 0) {
+        const Message = errors.map(({ PropertyName, Message }) => `${PropertyName}: ${Message}`).join(', ');
+        return reply.code(400).send({ Message, Value: null, Errors: errors, WasSuccessful: false });
+      }
+      const record = tables.failedCheckins.add(withoutNulls(fields));
+      options.onFailedCheckin?.(record);
+      return {
+        Status: 200,
+        Message: 'FailedCheckin was successfully created.',
+        Value: { Id: record.Id },
+        OpenInDialog: false,
+        OpenInWindow: false,
+        RedirectURL: null,
+        JavaScript: null,
+        UpdatedOn: record.UpdatedOn,
+        UpdatedBy: null,
+        Errors: null,
+        WasSuccessful: true,
+      };
+    },
+  );
+}
+
+function addPage({ app, tables }: Parts): void {
   app.get('/', (_request, reply) => {
     reply
       .type('text/html; charset=utf-8')
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
-    reply.send(failedCheckinsPage(failedCheckins.values()));
+    reply.send(failedCheckinsPage(tables.failedCheckins.values()));
   });
+}
 
-  if (options.control === true) {
-    app.get('/sandbox/failedcheckins', (_request, reply) => reply.send(failedCheckins.values()));
-    app.post('/sandbox/faults', async (request, reply) => {
-      const fault = faultSchema.safeParse(objectIn(String(request.body)));
-      if (!fault.success) return reply.code(400).send({ Message: fault.error.message });
-      faults.add(fault.data);
-      return { added: fault.data };
-    });
-    app.post<{ Params: { table: string } }>('/sandbox/records/:table', async (request, reply) => {
-      const table = Object.entries(tables).find(([name]) => name === request.params.table)?.[1] as AnyTable | undefined;
-      if (table === undefined) return reply.code(404).send({ Message: `No table ${request.params.table}.` });
-      const fields = objectIn(String(request.body));
-      const id = Number(fields.Id);
-      return table.get(id) === undefined ? table.add(fields) : table.update(id, fields);
-    });
-    app.post('/sandbox/revoke-tokens', (request, reply) => {
-      accounts.revokeAll({ refreshTokens: objectIn(String(request.body)).refreshTokens === true });
-      reply.send({});
-    });
-    app.delete('/sandbox/faults', (_request, reply) => {
-      faults.clear();
-      reply.send({});
-    });
-  }
-
-  await app.listen({ port: options.port ?? 0, host: options.host ?? '127.0.0.1' });
-  const { address, port, family } = app.server.address() as AddressInfo;
-
-  return {
-    ...tables,
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
-    get failedCheckins() {
-      return failedCheckins.values();
-    },
-    requests,
-    fault: (fault) => faults.add(fault),
-    clearFaults: () => faults.clear(),
-    revokeTokens: (which) => accounts.revokeAll(which),
-    get clockOffsetMs() {
-      return clockOffsetMs;
-    },
-    set clockOffsetMs(milliseconds) {
-      clockOffsetMs = milliseconds;
-    },
-    get expiresIn() {
-      return accounts.expiresIn;
-    },
-    set expiresIn(seconds) {
-      accounts.expiresIn = seconds;
-    },
-    async close() {
-      closing.abort();
-      await app.close();
-    },
-  };
+/** Routes with which a test in another process steers the sandbox. */
+function addControl({ app, tables: { failedCheckins, ...tables }, accounts, faults }: Parts): void {
+  app.get('/sandbox/failedcheckins', (_request, reply) => reply.send(failedCheckins.values()));
+  app.post('/sandbox/faults', async (request, reply) => {
+    const fault = faultSchema.safeParse(objectIn(String(request.body)));
+    if (!fault.success) return reply.code(400).send({ Message: fault.error.message });
+    faults.add(fault.data);
+    return { added: fault.data };
+  });
+  app.post<{ Params: { table: string } }>('/sandbox/records/:table', async (request, reply) => {
+    const table = Object.entries(tables).find(([name]) => name === request.params.table)?.[1] as AnyTable | undefined;
+    if (table === undefined) return reply.code(404).send({ Message: `No table ${request.params.table}.` });
+    const fields = objectIn(String(request.body));
+    const id = Number(fields.Id);
+    return table.get(id) === undefined ? table.add(fields) : table.update(id, fields);
+  });
+  app.post('/sandbox/revoke-tokens', (request, reply) => {
+    accounts.revokeAll({ refreshTokens: objectIn(String(request.body)).refreshTokens === true });
+    reply.send({});
+  });
+  app.delete('/sandbox/faults', (_request, reply) => {
+    faults.clear();
+    reply.send({});
+  });
 }
 
 function answerWith(action: Extract<FaultAction, { kind: 'answer' }>, reply: FastifyReply): FastifyReply {

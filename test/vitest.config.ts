@@ -10,8 +10,8 @@ export default defineConfig({
     // Most of the time tests wait for real time to pass, which they do beside each other also where there are few processors.
     maxWorkers: Math.max(3, availableParallelism()),
     // An end for what hangs, not a measure: on a machine that is busy with other work everything takes many times as long.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
     expect: { poll: { timeout: PATIENCE_MS } },
     // Decoders read what strangers send: no line of them goes untried.
     coverage: {

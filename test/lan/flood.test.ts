@@ -81,7 +81,7 @@ test('a flood is held back, real devices go on, and memory, Redis and the API st
     }
   };
   const arrive = async () => {
-    await monitor.waitForLine(/suspected flood/);
+    await monitor.waitForLine(/suspected flood/, { timeoutMs: DELIVERED_WITHIN_MS });
     await until('health tells of it', async () => (await health(deployment)).flood.suspected);
     // Devices that come in the midst of it get their addresses, whoever watches.
     await Promise.all([known, ...arriving].map((client) => client.lease()));

@@ -1,6 +1,7 @@
 // The values of arguments and options: text in, or an error that says what to write.
 import { InvalidArgumentError } from 'commander';
 import { isDeviceMac, type MacAddress, parseMac } from '../addresses/mac-address.js';
+import { parseDuration } from '../config/values.js';
 import { LABEL_NAME_RULE, labelName } from '../devices/labels.js';
 
 /** Reads ISO 8601, in UTC where no zone is named. Returns milliseconds since 1970. */
@@ -52,4 +53,12 @@ export function collectRules(value: string, earlier: string[]): string[] {
       .map((rule) => rule.trim())
       .filter((rule) => rule !== ''),
   ];
+}
+
+/** How long `doctor --watch` listens, ms. */
+export function watchMsOf(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === null || milliseconds < 1_000 || milliseconds > 3_600_000)
+    throw new InvalidArgumentError('Write a duration from 1s to 1h, such as 30s.');
+  return milliseconds;
 }

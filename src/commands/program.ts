@@ -5,7 +5,7 @@ import { ConfigError } from '../config/config.js';
 import { loadDotEnv } from '../config/dot-env.js';
 import type { DecisionKind } from '../devices/decision.js';
 import { LABEL_KINDS, type LabelKind } from '../devices/labels.js';
-import { businessOf, collectRules, deviceMacOf, labelNameOf, macOf, timeOf } from './arguments.js';
+import { businessOf, collectRules, deviceMacOf, labelNameOf, macOf, timeOf, watchMsOf } from './arguments.js';
 import type { LabelRequest } from './label.js';
 import type { DropFlags } from './outbox.js';
 
@@ -40,6 +40,7 @@ export async function run(argv: readonly string[], version: string): Promise<num
   addHub(program, exitWith, version);
   addSensor(program, exitWith);
   addDoctor(program, exitWith);
+  addSetup(program, exitWith);
   try {
     loadDotEnv();
     await program.parseAsync(argv);
@@ -272,8 +273,23 @@ function addDoctor(program: Command, exitWith: ExitWith): void {
   program
     .command('doctor')
     .description('try everything the monitor needs, and say what to do about what is wrong')
-    .action(async () => {
-      exitWith(await (await import('./doctor/doctor.js')).doctor());
+    .addOption(
+      new Option('--watch [duration]', 'also listen for a while (1m), and say whether the sensor is in the right place')
+        .argParser(watchMsOf)
+        .preset('1m'),
+    )
+    .action(async ({ watch }: { watch?: number }) => {
+      exitWith(await (await import('./doctor/doctor.js')).doctor({ watchMs: watch ?? null }));
+    });
+}
+
+function addSetup(program: Command, exitWith: ExitWith): void {
+  program
+    .command('setup')
+    .description('ask for what the monitor needs, try each answer, and write it to .env')
+    .option('--compose <directory>', 'write .env and secrets/ beside the compose.yaml in this directory instead')
+    .action(async ({ compose }: { compose?: string }) => {
+      exitWith(await (await import('./setup/setup.js')).setup({ composeDirectory: compose ?? null }));
     });
 }
 

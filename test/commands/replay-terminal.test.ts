@@ -158,7 +158,7 @@ test('--help has examples, and every command has a help of its own', async () =>
   const { stdout, code } = await cli(['replay', '--help']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/Examples:\n +wifi-monitor replay morning\.pcap/);
-  for (const command of ['monitor', 'devices', 'outbox', 'doctor', 'interfaces', 'health']) {
+  for (const command of ['monitor', 'devices', 'outbox', 'doctor', 'setup', 'interfaces', 'health']) {
     expect((await cli([command, '--help'])).code, command).toBe(0);
   }
 });

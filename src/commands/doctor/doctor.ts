@@ -33,8 +33,11 @@ const ROLES_FOR_INACTIVE: readonly Role[] = [
   { role: 'Team-List', path: '/api/spaces/teams' },
 ];
 
-/** Prints the findings. Returns 1 when anything fails, else 0. */
-export async function doctor(): Promise<number> {
+/**
+ * Prints the findings. Returns 1 when anything fails, else 0. `watchMs`: how long to listen, so as to judge the place of the sensor;
+ * null for not at all.
+ */
+export async function doctor({ watchMs }: { readonly watchMs: number | null }): Promise<number> {
   let failed = false;
   const print = ({ health, about, text }: Finding) => {
     failed ||= health === 'FAIL';
@@ -57,12 +60,22 @@ export async function doctor(): Promise<number> {
   for (const finding of capture(config)) print(finding);
   for await (const finding of redis(config)) print(finding);
   for await (const finding of nexudus(config)) print(finding);
+  if (watchMs !== null) {
+    const { watchPlace } = await import('./watch.js');
+    const names = interfacesOf(config).filter((name) => readInterface(name)?.isUp === true);
+    for await (const finding of watchPlace(config, names, watchMs)) print(finding);
+  }
   return failed ? 1 : 0;
 }
 
-function* capture(config: Config): Generator<Finding> {
+function interfacesOf({ interfaces }: Config): readonly string[] {
   const route = defaultRoute();
-  const names = config.interfaces.length > 0 ? config.interfaces : route === null ? [] : [route.interfaceName];
+  if (interfaces.length > 0) return interfaces;
+  return route === null ? [] : [route.interfaceName];
+}
+
+function* capture(config: Config): Generator<Finding> {
+  const names = interfacesOf(config);
   if (names.length === 0) {
     const there = listInterfaces().map(({ name }) => name);
     yield fail(

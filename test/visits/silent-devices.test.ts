@@ -167,6 +167,7 @@ test('two thousand devices that fall silent together are all asked in time, one 
   });
   expect(world.ended).toEqual([]);
   expect(new Set(world.sent.map(({ mac }) => mac)).size).toBe(2_000);
+  expect(mostInASecond(world.sent)).toBeLessThanOrEqual(20);
 });
 
 /** Frames in any second. */
@@ -186,7 +187,10 @@ const HABITS = fc.record({
     fc.tuple(
       fc.double({ min: 0, max: 0.9, noNaN: true }),
       fc.integer({ min: 0, max: 60 }),
-      fc.constantFrom('sighting', 'sighting', 'keep-alive', 'forgotten', 'flood', 'flood over', 'link down', 'link up'),
+      fc.constantFrom(
+        ...['sighting', 'sighting', 'all sighted', 'keep-alive', 'forgotten'],
+        ...['flood', 'flood over', 'link down', 'link up'],
+      ),
     ),
     { minLength: 1, maxLength: 60 },
   ),
@@ -224,6 +228,11 @@ test('whatever devices do: at most 20 frames a second, three in a silence two se
         if (what === 'sighting') {
           world.see(mac);
           hear(mac);
+        } else if (what === 'all sighted') {
+          for (let other = A; other < A + answers.length; other++) {
+            world.see(other);
+            hear(other);
+          }
         } else if (what === 'keep-alive') {
           if (world.tracker.keepAlive(mac, world.nowMs, world.nowMs)) hear(mac);
         } else if (what === 'forgotten') world.tracker.forget(mac);

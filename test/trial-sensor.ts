@@ -42,6 +42,9 @@ export interface TrialOptions {
   readonly log?: Logger;
   /** In place of ten seconds between two messages to the hub. */
   readonly heartbeatMs?: number;
+  /** In place of RETENTION and OUTBOX_RETENTION, which are at least a minute. */
+  readonly retentionMs?: number;
+  readonly outboxRetentionMs?: number;
   /** More settings. */
   readonly environment?: NodeJS.ProcessEnv;
 }
@@ -103,7 +106,13 @@ export class TrialSensor {
     );
     const { source } = trial;
     sensor = await startSensor(
-      { ...config, statusHost: options.host ?? config.statusHost, knownDevices: new Map(known) },
+      {
+        ...config,
+        statusHost: options.host ?? config.statusHost,
+        knownDevices: new Map(known),
+        retentionMs: options.retentionMs ?? config.retentionMs,
+        outboxRetentionMs: options.outboxRetentionMs ?? config.outboxRetentionMs,
+      },
       {
         version: options.version ?? '0.1.0',
         log: options.log ?? pino({ level: 'silent' }),

@@ -36,6 +36,8 @@ export async function run(argv: readonly string[], version: string): Promise<num
   addDevices(program, exitWith);
   addOutbox(program, exitWith);
   addForget(program, exitWith);
+  addExport(program, exitWith);
+  addPurge(program, exitWith);
   addLabel(program, exitWith);
   addHub(program, exitWith, version);
   addSensor(program, exitWith);
@@ -191,6 +193,27 @@ function addForget(program: Command, exitWith: ExitWith): void {
     .option('--labels', 'also remove its label', false)
     .action(async (mac: MacAddress, options: { labels: boolean }) => {
       exitWith(await (await import('./forget.js')).forget(mac, options));
+    });
+}
+
+function addExport(program: Command, exitWith: ExitWith): void {
+  program
+    .command('export')
+    .description('print all that is kept about a device outside Nexudus, in words')
+    .argument('<mac>', 'its MAC address', macOf)
+    .option('--json', 'print one JSON object', false)
+    .action(async (mac: MacAddress, options: { json: boolean }) => {
+      exitWith(await (await import('./export.js')).exportDevice(mac, options));
+    });
+}
+
+function addPurge(program: Command, exitWith: ExitWith): void {
+  program
+    .command('purge')
+    .description('remove everything that this project ever wrote into Redis, after a question')
+    .option('--yes', 'do not ask', false)
+    .action(async (options: { yes: boolean }) => {
+      exitWith(await (await import('./purge.js')).purge(options));
     });
 }
 

@@ -42,6 +42,11 @@ export class AddressHolders {
     return this.cells[row + MAC] as number;
   }
 
+  forget(mac: MacAddress): void {
+    for (let row = 0; row < this.cells.length; row += COLUMNS)
+      if (this.cells[row + MAC] === mac) this.cells.fill(0, row, row + COLUMNS);
+  }
+
   private rowOf(ipv4: number): number {
     let hash = Math.imul(ipv4 ^ this.seed, 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);

@@ -109,6 +109,10 @@ export class Announcers {
     return (this.expiresBySilence ? steadyMs : this.latestMs) - heardMs <= FORGOTTEN_AFTER_MS;
   }
 
+  forget(mac: MacAddress): void {
+    for (const [key, one] of this.all) if (one.mac === mac) this.all.delete(key);
+  }
+
   private forgetOld(): void {
     for (const [key, other] of this.all) if (!this.isCurrent(other, this.latestMs)) this.all.delete(key);
   }

@@ -22,6 +22,8 @@ export interface Decision {
 
 /** The device is most likely one that is known, with a new address. */
 export interface Hint {
+  /** The address that it most likely had before. */
+  readonly kin: MacAddress;
   /** As the end of a sentence. */
   readonly text: string;
   /** The name of whoever registered its former address; null when nobody did. */
@@ -108,7 +110,7 @@ function kinshipOf({ mac, by }: { mac: MacAddress; by: string }, directory: Dire
   const owner = directory.lookup(mac);
   const whose = owner === null ? '' : `, registered by ${owner.name}`;
   const text = `it shows the same ${by} as ${formatMac(mac)}, which was here until it came${whose}`;
-  return { text, likelyOwner: owner?.name ?? null };
+  return { kin: mac, text, likelyOwner: owner?.name ?? null };
 }
 
 function decideLabelled({ kind, name }: Label): Decision {

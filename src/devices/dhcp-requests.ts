@@ -43,6 +43,12 @@ export class DhcpRequests {
     return Math.abs(steadyMs - request.atMs) <= ANSWERED_WITHIN_MS ? request : null;
   }
 
+  forget(mac: MacAddress): void {
+    this.rows.forEach((request, row) => {
+      if (request?.client === mac || request?.relay === mac) this.rows[row] = undefined;
+    });
+  }
+
   private rowOf(client: number): number {
     let hash = client ^ this.seed ^ Math.imul(client / 0x1_0000_0000, 0x9e3779b1);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -186,6 +186,16 @@ export class Equipment {
     return [...new Set(current.map(conflictWords))];
   }
 
+  /** Removes what was learned of a device. The sensor's own addresses stay; its gateway is learned again. */
+  forget(mac: MacAddress): void {
+    this.requests.forget(mac);
+    this.holders.forget(mac);
+    for (const announcers of [this.dhcp, this.dhcpv6, this.relays, this.ipv6Routers]) announcers.forget(mac);
+    for (const [ipv4, { holder, namedBy }] of this.gateways)
+      if (holder === mac || namedBy?.mac === mac) this.gateways.delete(ipv4);
+    for (const [key, conflict] of this.conflicting) if (conflict.mac === mac) this.conflicting.delete(key);
+  }
+
   /** A device claims an address by ARP. */
   private hold(mac: MacAddress, ipv4: number, steadyMs: number): void {
     if (!this.holders.note(mac, ipv4, steadyMs)) return;

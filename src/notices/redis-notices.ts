@@ -1,7 +1,8 @@
 // The notices that survive restarts and that the sensors of a location share: a BullMQ queue on Redis, one for each location.
 import { createHash } from 'node:crypto';
-import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { Job, type JobsOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { keysLike, type RedisClient } from '../redis/client.js';
+import { Lifetimes } from '../redis/lifetimes.js';
 import { isAbout, type Notice, parseNotice } from './notice.js';
 import { MAX_NOTICES, type NoticeQueue, type NoticeQueueEdges } from './notice-queue.js';
 
@@ -21,15 +22,21 @@ export class RedisNotices implements NoticeQueue {
   private readonly queue: Queue<Notice>;
   private readonly worker: Worker<Notice>;
   private readonly cleaning: NodeJS.Timeout;
+  private readonly lifetimes: Lifetimes;
 
   /** `redis` stays the caller's. It must wait for Redis while that is away (`delivering`). `keepMs`: how long anything is kept. */
   constructor(
-    private readonly redis: RedisClient,
-    private readonly businessId: number,
+    redis: RedisClient,
+    businessId: number,
     private readonly keepMs: number,
     private readonly edges: RedisNoticesEdges,
   ) {
-    this.queue = queueOf(redis, businessId, keepMs);
+    this.queue = queueOf(redis, businessId);
+    this.lifetimes = new Lifetimes(redis, `${prefixOf(businessId)}:${QUEUE}`, [], {
+      retentionMs: keepMs,
+      outboxRetentionMs: 0,
+    });
+    void this.lifetimes.touch().catch(edges.onError);
     this.queue.on('error', edges.onError);
     this.worker = new Worker<Notice>(QUEUE, (job) => this.process(job), {
       connection: redis,
@@ -47,8 +54,17 @@ export class RedisNotices implements NoticeQueue {
 
   async add(notice: Notice): Promise<void> {
     const { wait = 0, delayed = 0 } = await this.queue.getJobCounts('wait', 'delayed');
-    if (wait + delayed >= MAX_NOTICES) this.edges.onFull();
-    else await this.queue.add('notice', notice, { jobId: jobIdOf(notice) });
+    if (wait + delayed >= MAX_NOTICES) {
+      this.edges.onFull();
+      return;
+    }
+    // In one step with what limits its life: a sensor that is killed in between would leave it behind for ever.
+    const jobId = jobIdOf(notice);
+    const job = new Job(this.queue, 'notice', notice, { ...jobOptions(this.keepMs), jobId }, jobId);
+    const transaction = (await this.queue.backend.client).multi();
+    await job.addJob(transaction);
+    this.lifetimes.limitAdded(transaction, jobId);
+    for (const [error] of (await transaction.exec()) ?? []) if (error !== null) throw error;
   }
 
   async forget(mac: string): Promise<void> {
@@ -78,8 +94,8 @@ export class RedisNotices implements NoticeQueue {
   }
 
   private async clean(): Promise<void> {
+    await this.lifetimes.touchAndClear();
     for (const state of ['completed', 'failed', 'wait'] as const) await this.queue.clean(this.keepMs, 10_000, state);
-    await this.redis.xtrim(`${prefixOf(this.businessId)}:${QUEUE}:events`, 'MINID', Date.now() - this.keepMs);
   }
 }
 
@@ -89,7 +105,7 @@ export async function forgetNotices(redis: RedisClient, mac: string): Promise<nu
   for await (const keys of keysLike(redis, `{nwm:*}:${QUEUE}:meta`)) {
     for (const key of keys) {
       const businessId = Number(/^\{nwm:(\d+)\}/.exec(key)?.[1]);
-      const queue = queueOf(redis, businessId, 1_000);
+      const queue = queueOf(redis, businessId);
       queue.on('error', () => {});
       removed += await removeAbout(queue, mac).finally(() => queue.close());
     }
@@ -112,14 +128,14 @@ async function removeAbout(queue: Queue<Notice>, mac: string): Promise<number> {
   return removed;
 }
 
-function queueOf(redis: RedisClient, businessId: number, keepMs: number): Queue<Notice> {
+/** It writes nothing by itself that has no time to live: see redis/lifetimes.ts. */
+function queueOf(redis: RedisClient, businessId: number): Queue<Notice> {
+  return new Queue<Notice>(QUEUE, { connection: redis, prefix: prefixOf(businessId), skipMetasUpdate: true });
+}
+
+function jobOptions(keepMs: number): JobsOptions {
   const keep = { age: Math.ceil(keepMs / 1_000) };
-  return new Queue<Notice>(QUEUE, {
-    connection: redis,
-    prefix: prefixOf(businessId),
-    streams: { events: { maxLen: 100 } },
-    defaultJobOptions: { attempts: NO_LIMIT, stackTraceLimit: 0, removeOnComplete: keep, removeOnFail: keep },
-  });
+  return { attempts: NO_LIMIT, stackTraceLimit: 0, removeOnComplete: keep, removeOnFail: keep };
 }
 
 function prefixOf(businessId: number): string {

@@ -1,5 +1,5 @@
 // The outbox of one process: for replays and trials. It forgets on exit, and says so where it is started.
-import type { Retentions } from './lifetimes.js';
+import type { Retentions } from '../redis/lifetimes.js';
 import {
   AWAITS_PROOF,
   type Cleaned,

@@ -1,9 +1,9 @@
 // The outbox that survives restarts and that sensors share: a BullMQ queue on Redis, one for all businesses, because
 // Nexudus limits an account and not a location.
 import { Job, type JobsOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
-import { type MacAddress, macDigits } from '../addresses/mac-address.js';
+import type { MacAddress } from '../addresses/mac-address.js';
 import type { RedisClient } from '../redis/client.js';
-import { Lifetimes, type Retentions } from './lifetimes.js';
+import { Lifetimes, type Retentions } from '../redis/lifetimes.js';
 import {
   AWAITS_PROOF,
   type Cleaned,
@@ -28,7 +28,6 @@ import { FIRST_UNPROVEN, type Line, lineOf, RedisTurns, TURNS_KEY } from './turn
 const PREFIX = '{nwm:outbox}';
 const QUEUE = 'failed-checkins';
 const QUEUE_KEY = `${PREFIX}:${QUEUE}`;
-const EVENTS = `${QUEUE_KEY}:events`;
 /** How many reports were dropped because they had waited too long; gone a retention after the latest. */
 const DROPPED = `${PREFIX}:dropped`;
 /** Longer than the longest post (25 s, see PATIENCE): a sensor that lost Redis has given it up before another takes the entry over. */
@@ -243,11 +242,9 @@ export class RedisOutbox implements Outbox {
   /** Redis does most of this by itself (see lifetimes.ts), but neither counts what it drops nor takes members out of sets. */
   async clean(): Promise<Cleaned> {
     const { retentionMs } = this.retentions;
-    await this.lifetimes.touch();
+    await this.lifetimes.touchAndClear();
     await this.queue.clean(retentionMs, MAX_CLEANED, 'completed');
     await this.queue.clean(retentionMs, MAX_CLEANED, 'failed');
-    // BullMQ's own log of what happened names the entries, and thereby the devices.
-    await this.redis.xtrim(EVENTS, 'MINID', Date.now() - retentionMs);
     const dropped = await this.dropOverdue();
     const { waiting, delayed, active } = await this.counts();
     if (waiting + delayed + active === 0) await this.turns.reset();
@@ -277,9 +274,7 @@ export class RedisOutbox implements Outbox {
       if (await isRemoved(job)) removed++;
       else busy++;
     }
-    const events = await this.redis.xrange(EVENTS, '-', '+');
-    for (const [id, fields] of events)
-      if (fields.some((field) => field.includes(macDigits(mac)))) await this.redis.xdel(EVENTS, id);
+    await this.lifetimes.touchAndClear();
     return { removed, busy };
   }
 

@@ -66,8 +66,8 @@ export interface Pipeline {
   givenUp(): number;
   /** Undefined until the first burst of the visit has gone quiet. */
   recordOf(visit: Visit): VisitRecord | undefined;
-  /** Removes everything about a device, with news that is not registered yet. */
-  forget(mac: MacAddress): void;
+  /** Removes everything about a device, with news that is not registered yet. Resolves when none of it is on its way any more. */
+  forget(mac: MacAddress): Promise<void>;
   /** The labels of these devices have changed: open visits are decided anew. */
   redecide(macs: ReadonlySet<MacAddress>): void;
   /** The hub has decided about the visit of `mac` that began at `startMs`. */
@@ -132,10 +132,11 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     isFailing: () => cases.isFailing(),
     givenUp: () => cases.givenUp,
     recordOf: (visit) => cases.recordOf(visit),
-    forget(mac) {
+    async forget(mac) {
       tracker.forget(mac);
-      cases.forget(mac);
+      equipment.forget(mac);
       listeners.emit('onForget', mac);
+      await cases.forget(mac);
     },
     redecide: (macs) => cases.redecide(macs),
     decided: (mac, startMs, decision) => cases.decided(mac, startMs, decision),

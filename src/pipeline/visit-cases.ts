@@ -68,6 +68,8 @@ class VisitCase implements VisitRecord {
   emitted: Decision | null = null;
   /** Null until this sensor reports the visit. */
   reported: ReportedFacts | null = null;
+  /** Resolves when the register and the outbox have answered; null when neither is asked. */
+  registering: Promise<void> | null = null;
 
   constructor(
     readonly visit: Visit,
@@ -76,6 +78,13 @@ class VisitCase implements VisitRecord {
 
   get report(): Report | null {
     return this.reportWith(false);
+  }
+
+  /** The device that the hint speaks of is to be forgotten. */
+  forgetHint(): void {
+    if (this.decision !== null) this.decision = { ...this.decision, hint: null };
+    if (this.emitted !== null) this.emitted = { ...this.emitted, hint: null };
+    if (this.reported !== null) this.reported = { ...this.reported, likelyOwner: null };
   }
 
   reportWith(sent: boolean): Report | null {
@@ -175,12 +184,17 @@ export class VisitCases {
     this.registerAgain([...this.unsettled]);
   }
 
-  forget(mac: MacAddress): void {
+  /** Removes a device, also from what is said of others. Resolves when nothing about it is on its way to the register any more. */
+  async forget(mac: MacAddress): Promise<void> {
+    const under: Promise<void>[] = [];
     for (const visitCase of [...this.cases.values()]) {
+      if (visitCase.decision?.hint?.kin === mac) visitCase.forgetHint();
       if (visitCase.visit.mac !== mac) continue;
       this.cases.delete(visitCase.visit);
       this.move(visitCase, { kind: 'dropped' });
+      if (visitCase.registering !== null) under.push(visitCase.registering);
     }
+    await Promise.all(under);
   }
 
   /**
@@ -270,7 +284,10 @@ export class VisitCases {
     }
     if (done instanceof Promise) {
       this.keep(visitCase);
-      done.then(onRegistered, onFailed);
+      const registering = done.then(onRegistered, onFailed).finally(() => {
+        if (visitCase.registering === registering) visitCase.registering = null;
+      });
+      visitCase.registering = registering;
     } else onRegistered();
   }
 

@@ -21,6 +21,7 @@ import { startHandingOver } from './hand-over.js';
 import type { Logger } from './log.js';
 import type { HealthPatience } from './notifier.js';
 import { openParts, type SensorParts } from './parts.js';
+import { recall } from './recall.js';
 import { type Sensing, startSensing } from './sense.js';
 import { sensorFacts, serveSensorStatus } from './serve-status.js';
 
@@ -109,7 +110,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     const serve = deliverAndShow(config, edges, parts, sensing, handOver, closing);
     let status = await serve();
     closing.add(() => within(1_000, status?.close() ?? Promise.resolve()));
-    parts.store.onForget((mac) => pipeline.forget(mac));
+    parts.store.answerQuestions({ forget: (mac) => pipeline.forget(mac), recall: (mac) => recall(pipeline, mac) });
     return {
       pipeline,
       directory: parts.directory,

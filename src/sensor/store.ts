@@ -1,5 +1,4 @@
 // Where a sensor keeps visits and reports: in Redis, or in memory for trials and dry runs.
-import type { MacAddress } from '../addresses/mac-address.js';
 import type { Config } from '../config/config.js';
 import {
   FollowedLabels,
@@ -18,8 +17,8 @@ import { MemoryVisitRegister } from '../visits/register/memory-visit-register.js
 import { RedisVisitRegister } from '../visits/register/redis-visit-register.js';
 import type { VisitRegister } from '../visits/register/visit-register.js';
 import { type Closing, within } from './closing.js';
-import { onForget } from './forget-channel.js';
 import { type Logger, textForLog } from './log.js';
+import { answerQuestions, type MonitorMemory } from './monitor-channel.js';
 import { connectRedis } from './redis-connection.js';
 
 const REDIS_READY_WITHIN_MS = 5_000;
@@ -38,8 +37,8 @@ export interface Store {
   readonly register: VisitRegister;
   readonly outbox: Outbox;
   readonly budget: DayBudget;
-  /** Calls `forget` for each device that `wifi-monitor forget` names. */
-  onForget(forget: (mac: MacAddress) => void): void;
+  /** Answers what the commands `forget` and `export` ask of the memory of this sensor. */
+  answerQuestions(memory: MonitorMemory): void;
   /** Calls `onLabels` with all labels of this location at first, and whenever one changes. */
   openLabels(onLabels: OnLabels): Promise<LabelStore>;
   /** Begins to remove what is older than it may be. `onDropped` hears how many reports had waited for too long. */
@@ -66,7 +65,17 @@ function openMemoryStore(config: Config, businessId: number, redisLog: Logger, c
     register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
     outbox,
     budget: budgetInMemory(config.postsPerDay),
-    onForget: () => {},
+    answerQuestions(memory) {
+      if (config.redisUrl === null) return;
+      const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
+      const subscriber = duplicateOf(redis);
+      subscriber.on('error', () => {});
+      closing.add(() => {
+        subscriber.disconnect();
+        redis.disconnect();
+      });
+      answerQuestions(subscriber, redis, memory);
+    },
     async openLabels(onLabels) {
       if (config.redisUrl === null) return new MemoryLabelStore(onLabels);
       // Operators label devices above all on the first day, which is a dry run.
@@ -104,12 +113,11 @@ async function openRedisStore(
     register: new RedisVisitRegister(redis, { businessId, gapMs, retentionMs }),
     outbox,
     budget: budgetInRedis(redis, config.postsPerDay),
-    onForget(forget) {
-      // A connection that subscribes can do nothing else. Errors are logged by the connection that it is a copy of.
+    answerQuestions(memory) {
       const subscriber = duplicateOf(deliveryRedis);
       subscriber.on('error', () => {});
       closing.add(() => subscriber.disconnect());
-      onForget(subscriber, forget);
+      answerQuestions(subscriber, redis, memory);
     },
     openLabels: (onLabels) => followLabels(redis, businessId, onLabels, closing),
     startCleaning(onDropped) {

@@ -247,11 +247,15 @@ export class VisitTracker {
     this.nextDueMs = NOT_DUE;
   }
 
-  /** Removes everything about a device, with news that was not forwarded. */
+  /** Removes everything about a device, with news that was not forwarded, and from what is known of others. */
   forget(mac: MacAddress): void {
     this.repeaters.forget(mac);
     const row = this.table.find(mac);
     if (row !== ABSENT) this.remove(row);
+    for (const other of this.table.rows()) {
+      const visit = this.table.visitIn(other);
+      if (visit.kin?.mac === mac) visit.kin = null;
+    }
   }
 
   private begin(sighting: Sighting, eventMs: number, steadyMs: number): void {

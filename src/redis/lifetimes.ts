@@ -1,7 +1,7 @@
 // How long what BullMQ keeps in Redis lives. BullMQ gives none of its keys a time to live, and removes finished jobs only when another
 // one is finished. So a sensor that is killed, and never started again, would leave the MAC addresses in them behind for ever. With
 // the times to live that are set here Redis removes them by itself.
-import type { RedisClient } from '../redis/client.js';
+import type { RedisClient } from './client.js';
 
 /** More events than BullMQ needs to keep for anybody here. */
 const MAX_EVENTS = 100;
@@ -16,7 +16,7 @@ const FINISHED = ['completed', 'failed'] as const;
 const KEEPER = 'keeper';
 
 /**
- * KEYS: what waits, what is finished, the structure. ARGV: retention and longest wait, ms; MAX_EVENTS. BullMQ adds to the events in each
+ * KEYS: what waits, what is finished, the structure. ARGV: retention and longest wait, ms; MAX_EVENTS; 1 to empty the events. BullMQ adds to the events in each
  * of its scripts, and to a set of finished jobs whenever it finishes one. So these are made here, empty, as long as somebody uses the
  * queue: what BullMQ would make has no time to live.
  */
@@ -24,6 +24,7 @@ const [FIRST_FINISHED, FIRST_STRUCTURE] = [WAITING.length + 1, WAITING.length + 
 const TOUCH = `
 for i = ${FIRST_FINISHED}, ${FIRST_STRUCTURE - 1} do redis.call('ZADD', KEYS[i], '+inf', '${KEEPER}') end
 local meta, events = KEYS[${FIRST_STRUCTURE}], KEYS[${FIRST_STRUCTURE + 1}]
+if ARGV[4] == '1' then redis.call('DEL', events) end
 redis.call('HSETNX', meta, 'opts.maxLenEvents', ARGV[3])
 if redis.call('EXISTS', events) == 0 then
   redis.call('XADD', events, '*', 'event', 'none')
@@ -87,6 +88,14 @@ export class Lifetimes {
     await this.redis.eval(TOUCH, this.keys.length, ...this.keys, ...this.touchArguments());
   }
 
+  /**
+   * The same, and empties BullMQ's log of what happened, which nobody reads, and which names jobs and thereby devices. Trimming would
+   * not do: Redis keeps the text of entries that were taken out of a stream, and writes it to its disk.
+   */
+  async touchAndClear(): Promise<void> {
+    await this.redis.eval(TOUCH, this.keys.length, ...this.keys, ...this.touchArguments(true));
+  }
+
   /** Limits the lives of jobs that wait and that an earlier version added. */
   async limitFormer(ids: readonly string[]): Promise<void> {
     const pipeline = this.redis.pipeline();
@@ -104,7 +113,7 @@ export class Lifetimes {
     return outboxRetentionMs + retentionMs;
   }
 
-  private touchArguments(): readonly number[] {
-    return [this.retentions.retentionMs, this.longestWaitMs(), MAX_EVENTS];
+  private touchArguments(clear = false): readonly number[] {
+    return [this.retentions.retentionMs, this.longestWaitMs(), MAX_EVENTS, clear ? 1 : 0];
   }
 }

@@ -9,10 +9,13 @@ export interface OutboxEntryJson {
   readonly added: string;
   readonly attempts: number;
   readonly reason: string | null;
+  /** Whether the device has shown that it is real; those that have not go last. */
+  readonly proven: boolean;
   readonly failedCheckin: FailedCheckin;
 }
 
 export function outboxEntryJson({ id, state, addedMs, attempts, reason, report }: OutboxItem): OutboxEntryJson {
-  const failedCheckin = failedCheckinBody(report);
-  return { type: 'entry', id, state, added: new Date(addedMs).toISOString(), attempts, reason, failedCheckin };
+  const added = new Date(addedMs).toISOString();
+  const { proven } = report;
+  return { type: 'entry', id, state, added, attempts, reason, proven, failedCheckin: failedCheckinBody(report) };
 }

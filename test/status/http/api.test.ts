@@ -148,6 +148,7 @@ test('a refused check-in is listed with the reason, and a retry sends it once mo
         added: expect.stringMatching(/Z$/),
         attempts: 1,
         reason: expect.stringContaining('No such location.'),
+        proven: expect.any(Boolean),
         failedCheckin: expect.objectContaining({ MacAddresses: PHONE.mac.toUpperCase() }),
       },
     ],

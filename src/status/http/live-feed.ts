@@ -17,6 +17,8 @@ const MAX_PAGES = 16;
 /** A page that is this far behind is disconnected. It connects again by itself, and gets everything anew. */
 const MAX_BEHIND_BYTES = 8_000_000;
 const ENOUGH_BEHIND_BYTES = 1_000_000;
+/** An empty comment, so that the server does not close a connection that waits for its first message. */
+const HEARTBEAT = ':\n\n';
 
 /** A message. Every part is optional, and newer than what was sent before. */
 export interface Update {
@@ -56,6 +58,8 @@ interface Sent {
 interface Page {
   readonly stream: Readable;
   readonly mayListen: () => boolean;
+  /** Whether `hello` was sent. Changes before it are part of the full state that follows it. */
+  isGreeted: boolean;
 }
 
 export class LiveFeed {
@@ -71,7 +75,7 @@ export class LiveFeed {
   open(hello: Hello, mayListen: () => boolean): Readable | null {
     if (this.pages.size >= MAX_PAGES) return null;
     const stream = new Readable({ read() {} });
-    const page = { stream, mayListen };
+    const page = { stream, mayListen, isGreeted: false };
     if (this.pages.size === 0) this.start();
     this.pages.add(page);
     stream.on('close', () => {
@@ -98,7 +102,9 @@ export class LiveFeed {
     // The browser must connect again after this time when the connection breaks.
     stream.push('retry: 2000\n\n');
     await this.overview.refresh();
-    send(page, { hello, status: await this.overview.status(), outbox: await this.overview.outbox() });
+    const [status, outbox] = [await this.overview.status(), await this.overview.outbox()];
+    page.isGreeted = true;
+    send(page, { hello, status, outbox });
     for await (const devices of this.overview.devices()) {
       if (stream.destroyed) return;
       send(page, { devices });
@@ -166,9 +172,9 @@ export class LiveFeed {
 
   private broadcast(update: Update): void {
     const message = messageOf(update);
-    for (const { stream } of [...this.pages]) {
+    for (const { stream, isGreeted } of [...this.pages]) {
       if (stream.readableLength > MAX_BEHIND_BYTES) stream.destroy();
-      else stream.push(message);
+      else stream.push(isGreeted ? message : HEARTBEAT);
     }
   }
 }

@@ -186,6 +186,20 @@ test('while Redis hangs, devices and health are answered, and the outbox is said
   await until('Redis is back', async () => (await ask(`${trial.url}/api/outbox`)).code === 200);
 });
 
+test('the first message of the live feed greets the page, also when the outbox is late and a device comes meanwhile', async () => {
+  redis.pause();
+  const stop = new AbortController();
+  const updates = await listen(stop.signal);
+  try {
+    trial.show(PHONE);
+    await until('everything is sent', () => updates.some(({ complete }) => complete === true));
+    expect(updates[0]).toHaveProperty('hello');
+    expect(updates.flatMap(({ devices = [] }) => devices).map(({ mac }) => mac)).toContain(PHONE.mac);
+  } finally {
+    stop.abort();
+  }
+});
+
 test('the live feed tells everything at first, then what is new, changed and gone', async () => {
   trial.show(LAPTOP);
   const stop = new AbortController();

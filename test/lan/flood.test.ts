@@ -85,11 +85,15 @@ test('a flood is held back, real devices go on, and memory, Redis and the API st
     await until('health tells of it', async () => (await health(deployment)).flood.suspected);
     // Devices that come in the midst of it get their addresses, whoever watches.
     await Promise.all([known, ...arriving].map((client) => client.lease()));
-    await until('the known device is recognised', async () => {
-      if (isRecognised()) return true;
-      await known.announce();
-      return false;
-    });
+    await until(
+      'the known device is recognised',
+      async () => {
+        if (isRecognised()) return true;
+        await known.announce();
+        return false;
+      },
+      DELIVERED_WITHIN_MS,
+    );
   };
   await Promise.all([flood(), arrive()]);
   const floodSeconds = (performance.now() - began) / 1_000;

@@ -296,7 +296,11 @@ test('in a flood of keep-alives sightings go on, timers have their turn, and wha
   const present = await joined('3c:22:fb:00:0d:09');
   const flood = attacker.start('tcpreplay', [...flooding, chatterFile()]);
   const began = (await state()).keepAlives;
-  await until('a hundred thousand came', async () => (await state()).keepAlives > began + 100_000);
+  await until('many came, and more than can be taken', async () => {
+    const { keepAlives, brokenOffKeepAlives, droppedKeepAlives } = await state();
+    const isTooMuch = brokenOffKeepAlives + droppedKeepAlives > 0;
+    return keepAlives > began + (isTooMuch ? 10_000 : 100_000);
+  });
   // Twenty announcements, each seen although the flood goes on.
   const before = (await state()).frames;
   for (let times = 1; times <= 20; times++) {

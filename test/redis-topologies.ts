@@ -135,6 +135,24 @@ export class ClusterTrial {
     return this.nodes.filter((_node, index) => roles[index]?.startsWith('master'));
   }
 
+  /** Kills the primary that has the outbox; resolves when its replica has taken its place. Returns the one that was killed. */
+  async failOver(): Promise<RedisServer> {
+    const primaries = await this.primaries();
+    const [first] = primaries;
+    if (first === undefined) throw new Error('no primary');
+    const slot = Number(await first.cli('CLUSTER', 'KEYSLOT', '{nwm:outbox}'));
+    const nodes = await first.cli('CLUSTER', 'NODES');
+    const ids = await Promise.all(primaries.map((node) => node.cli('CLUSTER', 'MYID')));
+    const before = primaries[ids.findIndex((id) => hasSlot(nodes, id, slot))];
+    if (before === undefined) throw new Error(`nobody has slot ${slot}`);
+    await before.kill();
+    await until('a replica has taken the place of the primary', async () => {
+      const now = await this.primaries();
+      return now.length === primaries.length && !now.includes(before);
+    });
+    return before;
+  }
+
   /** Moves the slot of `key` from the primary that has it to the next one, with all that lies in it. */
   async moveSlotOf(key: string): Promise<void> {
     const primaries = await this.primaries();

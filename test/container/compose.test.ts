@@ -16,7 +16,7 @@ import { RunningProcess, run } from '../run-process.js';
 import { until } from '../until.js';
 
 const docker = new URL('../../docker/', import.meta.url).pathname;
-const COMPOSE_FILES = ['compose.yaml', 'compose.demo.yaml'];
+const COMPOSE_FILES = ['compose.yaml', 'compose.demo.yaml', 'compose.hub.yaml', 'compose.sensor.yaml'];
 
 const service = z.looseObject({
   image: z.string(),
@@ -92,8 +92,10 @@ test.each(COMPOSE_FILES)(
     for (const { environment } of services) {
       expect(Object.keys(environment).filter((variable) => !known.has(variable))).toEqual([]);
     }
-    if (name === 'compose.yaml') {
-      for (const secret of SECRETS) expect(services[0]?.environment).not.toHaveProperty(secret);
+    if (name !== 'compose.demo.yaml') {
+      // The hub's Redis is on a network of its own, without a password.
+      const secrets = name === 'compose.hub.yaml' ? SECRETS.filter((secret) => secret !== 'REDIS_URL') : SECRETS;
+      for (const secret of secrets) expect(services[0]?.environment).not.toHaveProperty(secret);
     }
   },
 );
@@ -233,5 +235,43 @@ test.each(COMPOSE_FILES)('what %s builds are stages and arguments of the Dockerf
       const initial = new RegExp(`^ARG ${argument}=(\\S+)$`, 'm').exec(text)?.[1];
       expect(value).toBe(`$\{${argument}:-${initial}}`);
     }
+  }
+});
+
+test('the sensor of a chain has no login, and its settings are valid; the hub has a login and no capability', () => {
+  const { monitor } = servicesOf('compose.sensor.yaml');
+  expect(monitor).toMatchObject({ network_mode: 'host', cap_drop: ['ALL'], cap_add: ['NET_RAW'], read_only: true });
+  const directory = mkdtempSync(join(tmpdir(), 'nwm-compose-'));
+  try {
+    const secret = (name: string, text: string) => {
+      writeFileSync(join(directory, name), `${text}\n`);
+      return join(directory, name);
+    };
+    const here = (environment: Record<string, string>) =>
+      Object.fromEntries(
+        Object.entries(environment).map(([name, value]) => [name, value.replace('/run/secrets', directory)]),
+      );
+    secret('hub_token', 'a'.repeat(43));
+    secret('redis_url', 'redis://:0123456789abcdef@127.0.0.1:6379/0');
+    const sensor = readConfig(
+      { ...here(monitor?.environment ?? {}), HUB_URL: 'https://hub.example.com' },
+      { nexudus: true },
+    );
+    expect(sensor).toMatchObject({ login: null, hub: { token: 'a'.repeat(43) }, businessId: null });
+
+    const { hub, redis } = servicesOf('compose.hub.yaml');
+    expect(hub).toMatchObject({ command: ['hub'], cap_drop: ['ALL'], cap_add: [], read_only: true });
+    expect(hub?.network_mode).toBeUndefined();
+    expect(redis?.command.join(' ')).toContain('--appendfsync always');
+    expect(redis).toMatchObject({ networks: ['store'], cap_drop: ['ALL'] });
+    for (const name of ['nexudus_password', 'hub_cert', 'hub_key']) secret(name, 'x');
+    secret('status_token', '0123456789abcdef');
+    const config = readConfig(
+      { ...here(hub?.environment ?? {}), NEXUDUS_USERNAME: 'admin@example.com' },
+      { nexudus: false, hub: true },
+    );
+    expect(config).toMatchObject({ hubHost: '0.0.0.0', hubTls: { certFile: join(directory, 'hub_cert') } });
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });

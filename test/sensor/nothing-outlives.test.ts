@@ -172,7 +172,7 @@ test('export shows exactly what a dump of Redis holds about the device, and what
   captureMorning(trial);
   await until('some are posted', () => trial.sandbox.failedCheckins.length >= 5);
   await until('all visits are kept', () => trial.pipeline.waiting() === 0);
-  const mac = trial.sandbox.failedCheckins[0]?.MacAddresses.toLowerCase() ?? '';
+  const mac = trial.sandbox.failedCheckins[0]?.MacAddresses?.toLowerCase() ?? '';
   await cli(['label', mac, '--as', 'known', '--name', 'Anna'], env());
   trial.pipeline.stop();
 

@@ -75,8 +75,8 @@ export const RETRIED: readonly {
   },
   { name: 'a reset before anything was done', fault: { action: { kind: 'reset' } }, met: 'put-back' },
   { name: 'a reset after it was done', fault: { action: { kind: 'reset', commit: true } }, met: 'put-back' },
-  { name: 'slow headers', fault: { action: { kind: 'delay-headers', ms: 3_000 } }, met: 'put-back' },
-  { name: 'a slow body', fault: { action: { kind: 'delay-body', ms: 3_000 } }, met: 'put-back' },
+  { name: 'slow headers', fault: { action: { kind: 'delay-headers', ms: 3_600_000 } }, met: 'put-back' },
+  { name: 'a slow body', fault: { action: { kind: 'delay-body', ms: 3_600_000 } }, met: 'put-back' },
   {
     name: 'a refused login',
     fault: { method: 'POST', path: '/api/token', action: { kind: 'refuse-login' } },

@@ -19,7 +19,7 @@ function version(): string {
 if ((first === '--version' || first === '-V') && process.argv.length === 3) {
   process.stdout.write(`${version()}\n`);
 } else {
-  // Garbage is collected often, because the machine may be small. A replay of 50,000 devices then takes 138 MB instead of 171, and a
+  // Garbage is collected often, because the machine may be small. A replay of 50,000 devices then takes 147 MB instead of 199, and a
   // tenth more time. With few devices there is no difference in time.
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--heap-growing-percent=25');

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,11 +20,18 @@ static void keep_net_raw(void) {
   if (syscall(SYS_capset, &header, sets) == 0) prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0);
 }
 
+// A core dump would hold what is in memory: devices, names, secrets.
+static void dump_no_core(void) {
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
 int main(int argc, char **argv) {
   char *arguments[argc + 2];
   arguments[0] = "node";
   arguments[1] = "/app/dist/src/cli.js";
   for (int i = 1; i <= argc; i++) arguments[i + 1] = argv[i];
+  dump_no_core();
   keep_net_raw();
   execv("/usr/local/bin/node", arguments);
   perror("wifi-monitor: cannot start /usr/local/bin/node");

@@ -49,6 +49,7 @@ function problemsOf(path: string): string[] {
   // Rules of taste, and those against images that are built on the spot, are off.
   const off = [
     'no-build-and-image',
+    'require-quotes-in-ports',
     'service-image-require-explicit-tag',
     'service-keys-order',
     'services-alphabetical-order',
@@ -274,4 +275,14 @@ test('the sensor of a chain has no login, and its settings are valid; the hub ha
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('no core dump holds what is in memory: in the containers, in the image without compose, and under systemd', () => {
+  for (const name of ['compose.yaml', 'compose.hub.yaml', 'compose.sensor.yaml']) {
+    const services = Object.values(servicesOf(name)).filter((one) => 'restart' in one);
+    expect(services.length).toBeGreaterThan(0);
+    for (const service of services) expect(service, name).toMatchObject({ ulimits: { core: 0 } });
+  }
+  expect(read('wifi-monitor.service')).toMatch(/^LimitCORE=0$/m);
+  expect(read('wifi-monitor.c')).toMatch(/setrlimit\(RLIMIT_CORE/);
 });

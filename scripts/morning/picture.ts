@@ -1,0 +1,43 @@
+// Makes the picture of the status page in the README: the recorded morning, in a light window, with the story of a device open where the
+// page has stories. Needs Debian's Chromium; run by scripts/picture.
+import { writeFile } from 'node:fs/promises';
+import { chromium } from 'playwright-core';
+import { freePort } from '../../test/redis-server.js';
+import { until } from '../../test/until.js';
+import { playMorning } from './play-morning.js';
+
+/** Four hours in twenty seconds. */
+const SPEED = 720;
+/** The picture is taken once so many devices are here, and this one among them is reported. */
+const DEVICES = 12;
+const SHOWN = 'Galaxy-S23';
+const WIDTH = 1_200;
+const HEIGHT = 1_080;
+const MAX_BYTES = 150_000;
+
+const [, , target = 'src/status/picture.png'] = process.argv;
+const morning = await playMorning({ top: process.cwd(), speed: SPEED, port: await freePort() });
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+try {
+  const page = await browser.newPage({
+    viewport: { width: WIDTH, height: HEIGHT },
+    colorScheme: 'light',
+    reducedMotion: 'reduce',
+    locale: 'en-GB',
+  });
+  await page.goto(morning.url);
+  const row = page.locator('tr, li', { hasText: SHOWN }).first();
+  await until(`${DEVICES} devices are here`, () => morning.sensor.pipeline.tracker.size >= DEVICES);
+  await row.waitFor();
+  await until('it is reported', () => morning.sandbox.failedCheckins.length > 5);
+  const opener = row.locator('[aria-expanded="false"]').first();
+  if ((await opener.count()) > 0) await opener.click();
+  const picture = await page.screenshot({ type: 'png' });
+  if (picture.length > MAX_BYTES) throw new Error(`the picture has ${picture.length} octets, more than ${MAX_BYTES}`);
+  await writeFile(target, picture);
+  process.stdout.write(`${target}: ${picture.length} octets\n`);
+} finally {
+  await browser.close();
+  await morning.close();
+}
+process.exit(0);

@@ -12,6 +12,7 @@ import { type Rewritten, rewriteDisk } from '../redis/disk.js';
 import { tracesOf } from '../redis/traces.js';
 import { askMonitors } from '../sensor/monitor-channel.js';
 import { withRedis } from '../sensor/redis-connection.js';
+import { forgetInDiaries } from '../status/facts/diary-store.js';
 
 const DISK_WITHIN_MS = 60_000;
 
@@ -32,13 +33,14 @@ export async function forget(mac: MacAddress, options: { readonly labels: boolea
     const outbox = new RedisOutbox(redis, { retentionMs, outboxRetentionMs });
     const entries = await outbox.forget(mac).finally(() => outbox.close());
     await forgetNotices(redis, formatMac(mac));
+    const diaries = await forgetInDiaries(redis, mac);
     const labelled = await labelsEverywhere(redis, mac, { remove: labels });
     const rewritten = await rewriteDisk(redis, DISK_WITHIN_MS);
     const left = await tracesOf(redis, mac);
     const isRegistered = left.some(({ key }) => key.endsWith(':directory'));
     process.stdout.write(
       `${formatMac(mac)}: ${countWords(monitors.heard, 'running monitor')} told, ` +
-        `visits of ${countWords(visits, 'location')} and ${countWords(entries.removed, 'check-in')} removed.\n` +
+        `visits of ${countWords(Math.max(visits, diaries), 'location')} and ${countWords(entries.removed, 'check-in')} removed.\n` +
         labelWords(labelled, labels) +
         diskWords(rewritten) +
         (isRegistered ? 'It is registered in Nexudus: the copy of that goes when it is removed there.\n' : '') +

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { failedCheckinBody } from '../nexudus/failed-checkin.js';
 import { parseReport } from '../outbox/stored-report.js';
 import type { Trace } from '../redis/traces.js';
+import { parseVisits } from '../status/facts/diary-entry.js';
 
 const JOB = /:(failed-checkins|notices):(\d+-[0-9a-f]{12}-\d+|[0-9a-f]{32})$/;
 
@@ -10,6 +11,7 @@ const JOB = /:(failed-checkins|notices):(\d+-[0-9a-f]{12}-\d+|[0-9a-f]{32})$/;
 export function kindOfKey(key: string): string {
   if (/:visits:[0-9a-f]{12}$/.test(key)) return 'visits of a device';
   if (/:labels(:version)?$/.test(key)) return 'labels';
+  if (/:diary(:dry-run)?(:changes)?$/.test(key)) return 'diary of visits';
   if (/:directory(:next:.*)?$/.test(key)) return 'copy of the devices that are registered in Nexudus';
   if (JOB.test(key)) return key.includes(':notices:') ? 'notices for the webhook' : 'failed check-ins';
   if (/:(failed-checkins|notices):/.test(key)) return 'lists of the outbox and of the webhook';
@@ -34,6 +36,8 @@ export function inWords({ key, part, value }: Trace): string {
   const where = location === undefined ? '' : `Location ${location}: `;
   if (/:visits:/.test(key)) return `${where}${visitsInWords(value)}`;
   if (/:labels$/.test(key)) return `${where}${labelInWords(value)}`;
+  if (/:diary(:dry-run)?$/.test(key)) return `${where}${diaryInWords(value)}`;
+  if (/:diary(:dry-run)?:changes$/.test(key)) return `${where}when its diary was last written`;
   if (/:directory/.test(key)) return `${where}${registrationInWords(part ?? '', value)}`;
   if (JOB.test(key)) return jobInWords(part ?? '', value);
   if (/:failed-checkins:events$/.test(key)) return `The outbox noted: ${value}`;
@@ -61,6 +65,15 @@ function labelInWords(value: string): string {
   const label = LABEL.safeParse(parsed(value)).data;
   if (label === undefined) return value;
   return `labelled as ${label.kind}${label.name === null ? '' : ` (${label.name})`} since ${time(label.sinceMs)}`;
+}
+
+function diaryInWords(value: string): string {
+  const visits = parseVisits(value)?.map(({ firstMs, lastMs, hostnames, ips, decisions, reports }) => {
+    const shown = [...hostnames, ...ips].join(', ');
+    const told = [...decisions.map(({ kind, reason }) => `${kind} (${reason})`), ...reports.map(({ state }) => state)];
+    return `here from ${time(firstMs)} to ${time(lastMs)} as ${shown === '' ? 'nobody' : shown}: ${told.join(', ')}`;
+  });
+  return `the diary says: ${visits?.join('; ') ?? value}`;
 }
 
 function registrationInWords(part: string, value: string): string {

@@ -41,6 +41,7 @@ export async function run(argv: readonly string[], version: string): Promise<num
   addLabel(program, exitWith);
   addHub(program, exitWith, version);
   addSensor(program, exitWith);
+  addSuggest(program, exitWith);
   addDoctor(program, exitWith);
   addSetup(program, exitWith);
   try {
@@ -289,6 +290,16 @@ function addSensor(program: Command, exitWith: ExitWith): void {
     .argument('<name>', 'the name of the sensor')
     .action(async (name: string) => {
       exitWith(await (await import('./sensor.js')).sensorRevoke(name));
+    });
+}
+
+function addSuggest(program: Command, exitWith: ExitWith): void {
+  program
+    .command('suggest')
+    .description('list devices that look like equipment and are not labelled, with the reasons; changes nothing')
+    .option('--json', 'print one JSON object a line', false)
+    .action(async (options: { json: boolean }) => {
+      exitWith(await (await import('./suggest.js')).suggest(options));
     });
 }
 

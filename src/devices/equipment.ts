@@ -175,6 +175,15 @@ export class Equipment {
     return false;
   }
 
+  /** As what a device answers on this network, whether or not that is believed; null for anybody else's. */
+  answersAs(mac: MacAddress): string | null {
+    for (const announcers of [this.dhcp, this.dhcpv6, this.relays, this.ipv6Routers]) {
+      const [told] = announcers.of(mac, this.nowMs);
+      if (told !== undefined) return describe(told.service, announcers.isFirst(told, this.nowMs));
+    }
+    return null;
+  }
+
   /** Returns a sentence for each contradiction on this network at `steadyMs`, for health. */
   conflicts(steadyMs = performance.now()): string[] {
     const { ignore = NO_IGNORE_RULES } = this.options;

@@ -20,7 +20,7 @@ export interface PipelineListener {
   /** A visit has news for the register: its burst went quiet, it has a new fact, or its device is still here. */
   onNews?(visit: Visit): void;
   onDecision?(record: VisitRecord): void;
-  /** A label was set, changed or removed, so an open visit was decided anew. `before` is the former decision. */
+  /** A label was set, changed or removed, or the device was registered, so an open visit was decided anew. `before` is the former decision. */
   onDecidedAnew?(record: VisitRecord, before: Decision): void;
   onEnded?(record: VisitRecord): void;
   /** The register or the outbox failed. The visit is tried again later. */

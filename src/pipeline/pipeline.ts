@@ -74,6 +74,8 @@ export interface Pipeline {
   decided(mac: MacAddress, startMs: number, decision: Decision): void;
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void;
+  /** The directory has changed: open visits of devices that somebody has registered meanwhile are decided anew. */
+  directoryRead(): void;
   /** The clock is trusted from now on. Event times so far are too early by `shiftMs`. Visits that waited for the clock are decided. */
   clockTrusted(shiftMs: number): void;
   stop(): void;
@@ -141,6 +143,7 @@ export function runPipeline(settings: PipelineSettings, edges: PipelineEdges): P
     redecide: (macs) => cases.redecide(macs),
     decided: (mac, startMs, decision) => cases.decided(mac, startMs, decision),
     directoryLoaded: () => cases.directoryLoaded(),
+    directoryRead: () => cases.directoryRead(),
     clockTrusted(shiftMs) {
       tracker.shiftTimes(shiftMs, cases.notSettled());
       cases.clockTrusted();

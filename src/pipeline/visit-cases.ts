@@ -145,6 +145,17 @@ export class VisitCases {
     this.registerAgain([...this.unsettled]);
   }
 
+  /** The directory has changed: unrecognised visits of devices that are somebody's by now are decided anew. */
+  directoryRead(): void {
+    const known = new Set<MacAddress>();
+    for (const { visit, decision } of this.cases.values()) {
+      if (decision?.kind !== 'unrecognised') continue;
+      const { mac, hostname, kin } = visit;
+      if (decide({ mac, hostname, kin }, this.edges.rules).kind === 'recognised') known.add(mac);
+    }
+    this.decideAnew(({ visit }) => known.has(visit.mac));
+  }
+
   /**
    * The labels of these devices have changed: their visits are decided anew. So are visits that were reported: another label may have
    * come and gone before anybody here saw it, and delivery may have withdrawn a report because of it.

@@ -32,6 +32,8 @@ export interface DeliveryParts {
   readonly observer: NexudusObserver;
   /** Called when the directory was loaded for the first time. */
   readonly onLoaded: () => void;
+  /** See DirectorySyncOptions. */
+  readonly onRead?: () => void;
   readonly pace: Pace | undefined;
   readonly log: Logger;
   readonly closing: Closing;
@@ -39,7 +41,7 @@ export interface DeliveryParts {
 
 /** Starts to read the directory, and to deliver as soon as it is current. Returns null without a login, when nothing is delivered. */
 export function startDelivering(config: Config, parts: DeliveryParts): DirectorySync | null {
-  const { store, directory, labelStore, rules, listeners, observer, onLoaded, pace, log, closing } = parts;
+  const { store, directory, labelStore, rules, listeners, observer, onLoaded, onRead, pace, log, closing } = parts;
   const client = clientFor(config, parts.interfaces, observer);
   if (client === null) {
     directory.loaded = true;
@@ -55,6 +57,7 @@ export function startDelivering(config: Config, parts: DeliveryParts): Directory
     refreshMs: config.directoryRefreshMs,
     log: log.child({ stage: 'directory' }),
     onLoaded,
+    ...(onRead === undefined ? {} : { onRead }),
     // Decisions need only a snapshot. Delivery begins later, with a directory that was read and a login that is good, because a sensor
     // that cannot ask Nexudus would only hold up the sensors that can.
     onCurrent() {

@@ -8,7 +8,8 @@ import { HubLabelStore } from '../hub/hub-label-store.js';
 import type { HubLink } from '../hub/hub-link.js';
 import { Listeners, type PipelineListener } from '../pipeline/listeners.js';
 import { ArrivalRate } from '../status/facts/arrival-rate.js';
-import { Arrivals } from '../status/facts/arrivals.js';
+import { Diary } from '../status/facts/diary.js';
+import { LocalDay } from '../status/facts/local-day.js';
 import type { Metrics } from '../status/facts/metrics.js';
 import { RefusalWatch } from '../status/facts/refusal-watch.js';
 import { ReportStates } from '../status/facts/report-state.js';
@@ -32,9 +33,10 @@ export interface SensorParts {
   readonly listeners: Listeners;
   readonly clock: SensorClock;
   /** What the status page remembers. */
-  readonly arrivals: Arrivals;
   readonly arrivalRate: ArrivalRate;
   readonly refusals: RefusalWatch;
+  readonly day: LocalDay;
+  readonly diary: Diary;
   readonly reports: ReportStates;
   /** Null when the status server is turned off. */
   readonly metrics: Metrics | null;
@@ -49,6 +51,8 @@ export interface PartsOptions {
   readonly listeners: readonly PipelineListener[];
   readonly trustClockAfterMs: number | undefined;
   readonly healthPatience: HealthPatience | undefined;
+  /** See DiaryOptions. */
+  readonly serviceOf: (mac: MacAddress) => string | null;
   readonly onLabelsChanged: (macs: ReadonlySet<MacAddress>) => void;
   /** Null: labels and all else are this sensor's own. */
   readonly link: HubLink | null;
@@ -66,11 +70,22 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
   if (config.hub !== null) directory.loaded = true;
   const metrics =
     config.statusPort === 0 ? null : new (await import('../status/facts/metrics.js')).Metrics(config.postsPerDay);
-  const arrivals = new Arrivals(config.timeZone);
+  const day = new LocalDay(config.timeZone);
+  const { retentionMs, dryRun: isDryRun } = config;
+  const diary = new Diary({
+    businessId,
+    retentionMs,
+    gapMs: config.visitGapMs,
+    isDryRun,
+    store: store.diary,
+    serviceOf: options.serviceOf,
+  });
+  const reports = new ReportStates({ businessId, retentionMs, isDryRun });
+  const remembering = metrics === null ? [] : [metrics, reports, diary];
+  // Without a page the diary is of use to the other sensors, and to `wifi-monitor suggest`.
+  if (metrics === null && store.diary !== null) remembering.push(diary);
   const arrivalRate = new ArrivalRate();
   const refusals = new RefusalWatch();
-  const reports = new ReportStates({ businessId, retentionMs: config.retentionMs, isDryRun: config.dryRun });
-  const remembering = metrics === null ? [] : [metrics, arrivals, reports];
   const { healthPatience } = options;
   const notifier = openNotifier(config, { log, closing, redis: store.redis, healthPatience });
   const listeners = new Listeners(
@@ -110,7 +125,8 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
     labelStore,
     listeners,
     clock,
-    arrivals,
+    day,
+    diary,
     arrivalRate,
     refusals,
     reports,

@@ -64,7 +64,7 @@ export class SensorLog implements PipelineListener {
         settlement,
         ...reasonForLog(decision),
       },
-      'visit decided anew: the label of the device has changed',
+      'visit decided anew: the device was labelled, or registered, or is no longer',
     );
   }
 

@@ -1,5 +1,6 @@
 // A whole sensor: store, sensing, delivery, status page. The command, the tests and the benchmark start this same composition. It reads
 // no environment and ends no process: settings and edges are arguments.
+import type { MacAddress } from '../addresses/mac-address.js';
 import type { WatchedSource } from '../capture/interface-watch.js';
 import type { Config } from '../config/config.js';
 import type { DirectoryView } from '../devices/directory/directory.js';
@@ -27,6 +28,8 @@ import { sensorFacts, serveSensorStatus } from './serve-status.js';
 
 /** Supervisors kill a process 10 s after SIGTERM. The pipeline settles for up to 4 s, so closing must take less than the other 6 s. */
 const CLOSES_WITHIN_MS = 4_500;
+
+const DIARY_CLOSES_WITHIN_MS = 1_000;
 
 export interface SensorEdges {
   readonly version: string;
@@ -86,6 +89,7 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     healthPatience: edges.healthPatience,
     link,
     onLabelsChanged: (macs) => (link === null ? sensing?.pipeline.redecide(macs) : void handOver?.askAbout(macs)),
+    serviceOf: (mac) => sensing?.equipment.answersAs(mac) ?? null,
     onClockTrusted: (shiftMs) => sensing?.pipeline.clockTrusted(shiftMs),
   });
   sensing = startSensing(config, { ...parts, interfaces, source: edges.source ?? null });
@@ -105,12 +109,18 @@ export async function startSensor(config: Config, edges: SensorEdges): Promise<S
     closing.add(watchClock(log));
     const { store, listeners } = parts;
     store.startCleaning((dropped) => listeners.emit('onDropped', dropped));
+    parts.diary.start();
+    closing.add(() => within(DIARY_CLOSES_WITHIN_MS, parts.diary.close()));
     const { heartbeatMs } = edges;
     if (link !== null) handOver = startHandingOver(config, { link, store, pipeline, listeners, closing, heartbeatMs });
     const serve = deliverAndShow(config, edges, parts, sensing, handOver, closing);
     let status = await serve();
     closing.add(() => within(1_000, status?.close() ?? Promise.resolve()));
-    parts.store.answerQuestions({ forget: (mac) => pipeline.forget(mac), recall: (mac) => recall(pipeline, mac) });
+    const forget = async (mac: MacAddress) => {
+      await pipeline.forget(mac);
+      await parts.diary.forget(mac);
+    };
+    parts.store.answerQuestions({ forget, recall: (mac) => recall(pipeline, mac) });
     return {
       pipeline,
       directory: parts.directory,
@@ -184,10 +194,11 @@ function deliverAndShow(
   };
   const { rules, pipeline } = sensing;
   const onLoaded = () => pipeline.directoryLoaded();
+  const onRead = () => pipeline.directoryRead();
   const sync =
     handOver !== null
       ? null
-      : startDelivering(config, { ...parts, interfaces, rules, observer, onLoaded, pace, closing });
+      : startDelivering(config, { ...parts, interfaces, rules, observer, onLoaded, onRead, pace, closing });
   const facts = sensorFacts(config, { version, parts, sensing, outboxWatch, sync, nexudus, handOver });
   parts.notifier?.watchHealth(() => factsAbout(facts));
   return () => serveSensorStatus(config, facts, metrics, log);

@@ -1,8 +1,10 @@
 // The status server of a sensor, with the facts that it shows.
 import type { Config } from '../config/config.js';
+import { decide } from '../devices/decision.js';
 import type { DirectorySync } from '../devices/directory/directory-sync.js';
 import type { HandOver } from '../hub/hand-over.js';
 import type { OutboxWatch } from '../outbox/outbox-watch.js';
+import { Arrivals } from '../status/facts/arrivals.js';
 import type { Metrics } from '../status/facts/metrics.js';
 import type { NexudusWatch } from '../status/facts/nexudus-watch.js';
 import type { SensorFacts } from '../status/facts/sensor-facts.js';
@@ -25,7 +27,7 @@ export interface FactSources {
 
 export function sensorFacts(config: Config, sources: FactSources): SensorFacts {
   const { version, parts, sensing, outboxWatch, sync, nexudus, handOver } = sources;
-  const { store, directory, labels, labelStore, sensorLog, arrivals, arrivalRate, refusals, reports } = parts;
+  const { store, directory, labels, labelStore, sensorLog, day, diary, arrivalRate, refusals, reports } = parts;
   const { pipeline, guard, equipment } = sensing;
   return {
     version,
@@ -37,12 +39,15 @@ export function sensorFacts(config: Config, sources: FactSources): SensorFacts {
     guard,
     outbox: store.outbox,
     outboxWatch,
-    arrivals,
+    day,
+    diary,
+    arrivals: new Arrivals(diary, day),
     arrivalRate,
     refusals,
     reports,
     directory,
     equipment,
+    decideNow: (device) => decide(device, sensing.rules),
     labels,
     labelStore,
     onLabelAsked: (mac, kind, from) => sensorLog.onLabelAsked(mac, kind, from),

@@ -13,6 +13,7 @@ import type { Deliver, Deliverer, DeliveryHooks, Outbox } from '../outbox/outbox
 import { RedisOutbox, startRedisDelivery } from '../outbox/redis-outbox.js';
 import { duplicateOf, type RedisClient } from '../redis/client.js';
 import { rewriteRegularly, STAYS_ON_DISK } from '../redis/disk.js';
+import { DiaryStore } from '../status/facts/diary-store.js';
 import { MemoryVisitRegister } from '../visits/register/memory-visit-register.js';
 import { RedisVisitRegister } from '../visits/register/redis-visit-register.js';
 import type { VisitRegister } from '../visits/register/visit-register.js';
@@ -43,20 +44,28 @@ export interface Store {
   openLabels(onLabels: OnLabels): Promise<LabelStore>;
   /** Begins to remove what is older than it may be. `onDropped` hears how many reports had waited for too long. */
   startCleaning(onDropped: (reports: number) => void): void;
+  /** Where the diary of this location is; null when it is in memory. */
+  readonly diary: DiaryStore | null;
   startDelivery(deliver: Deliver, hooks: DeliveryHooks): Deliverer;
 }
 
-/** Opens the store for the settings. A dry run uses nothing that a real run keeps, except the labels. */
+/** Opens the store for the settings. A dry run uses nothing that a real run keeps, except the labels, and keeps a diary of its own. */
 export async function openStore(config: Config, businessId: number, log: Logger, closing: Closing): Promise<Store> {
   const { redisUrl, dryRun } = config;
   const redisLog = log.child({ stage: 'redis' });
   if (redisUrl !== null && !dryRun) return await openRedisStore(config, redisUrl, businessId, redisLog, closing);
   if (!dryRun) log.warn('REDIS_URL is not set: visits and failed check-ins are forgotten when the monitor ends');
-  return openMemoryStore(config, businessId, redisLog, closing);
+  return await openMemoryStore(config, businessId, redisLog, closing);
 }
 
-function openMemoryStore(config: Config, businessId: number, redisLog: Logger, closing: Closing): Store {
-  const { retentionMs, outboxRetentionMs } = config;
+async function openMemoryStore(config: Config, businessId: number, redisLog: Logger, closing: Closing): Promise<Store> {
+  const { redisUrl, retentionMs, outboxRetentionMs } = config;
+  // Operators label devices above all on the first day, which is a dry run.
+  const redis = redisUrl === null ? null : connectRedis(redisUrl, 'sensing', redisLog);
+  if (redis !== null) {
+    closing.add(() => redis.disconnect());
+    await ready(redis);
+  }
   const outbox = new MemoryOutbox({ spacingMs: spacingOf(config), retentionMs, outboxRetentionMs });
   return {
     redis: null,
@@ -66,24 +75,15 @@ function openMemoryStore(config: Config, businessId: number, redisLog: Logger, c
     outbox,
     budget: budgetInMemory(config.postsPerDay),
     answerQuestions(memory) {
-      if (config.redisUrl === null) return;
-      const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
+      if (redis === null) return;
       const subscriber = duplicateOf(redis);
       subscriber.on('error', () => {});
-      closing.add(() => {
-        subscriber.disconnect();
-        redis.disconnect();
-      });
+      closing.add(() => subscriber.disconnect());
       answerQuestions(subscriber, redis, memory);
     },
-    async openLabels(onLabels) {
-      if (config.redisUrl === null) return new MemoryLabelStore(onLabels);
-      // Operators label devices above all on the first day, which is a dry run.
-      const redis = connectRedis(config.redisUrl, 'sensing', redisLog);
-      closing.add(() => redis.disconnect());
-      await ready(redis);
-      return await followLabels(redis, businessId, onLabels, closing);
-    },
+    openLabels: async (onLabels) =>
+      redis === null ? new MemoryLabelStore(onLabels) : await followLabels(redis, businessId, onLabels, closing),
+    diary: redis === null ? null : new DiaryStore(redis, { businessId, retentionMs, isDryRun: true }),
     startCleaning: (onDropped) => closing.add(cleanRegularly(outbox, retentionMs, onDropped)),
     startDelivery: (deliver, hooks) => outbox.start(deliver, hooks),
   };
@@ -120,6 +120,7 @@ async function openRedisStore(
       answerQuestions(subscriber, redis, memory);
     },
     openLabels: (onLabels) => followLabels(redis, businessId, onLabels, closing),
+    diary: new DiaryStore(redis, { businessId, retentionMs, isDryRun: false }),
     startCleaning(onDropped) {
       closing.add(cleanRegularly(outbox, retentionMs, onDropped));
       closing.add(

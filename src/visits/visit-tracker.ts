@@ -132,6 +132,12 @@ export class VisitTracker {
     return this.table.find(mac) !== ABSENT;
   }
 
+  /** The open visit of a device as it is now; null when there is none. */
+  visitOf(mac: MacAddress): Visit | null {
+    const row = this.table.find(mac);
+    return row === ABSENT ? null : this.upToDate(row);
+  }
+
   /** Brings the times and numbers of a visit up to date. Otherwise they are as at the latest call of the listener. */
   update(visit: Visit): void {
     if (this.isOpen(visit)) this.upToDate(visit.row);

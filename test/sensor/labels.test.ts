@@ -5,7 +5,7 @@ import { type Sandbox, startSandbox } from '../../scripts/nexudus-sandbox/sandbo
 import { RedisLabelStore } from '../../src/devices/label-store.js';
 import type { Label } from '../../src/devices/labels.js';
 import { RedisOutbox } from '../../src/outbox/redis-outbox.js';
-import type { DeviceJson } from '../../src/status/facts/overview.js';
+import type { DeviceJson } from '../../src/status/facts/device-json.js';
 import { cli } from '../commands/cli.js';
 import { type RedisServer, startRedis } from '../redis-server.js';
 import { ask } from '../status/ask.js';

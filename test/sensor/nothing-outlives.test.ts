@@ -174,6 +174,7 @@ test('export shows exactly what a dump of Redis holds about the device, and what
   await until('all visits are kept', () => trial.pipeline.waiting() === 0);
   const mac = trial.sandbox.failedCheckins[0]?.MacAddresses?.toLowerCase() ?? '';
   await cli(['label', mac, '--as', 'known', '--name', 'Anna'], env());
+  await until('the diary is written', async () => (await inMemory()).includes('labelled as Anna'));
   trial.pipeline.stop();
 
   const forms = formsOf([mac]);

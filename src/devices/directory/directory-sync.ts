@@ -43,6 +43,8 @@ export interface DirectorySyncOptions {
   readonly log: Logger;
   /** Called when the directory was loaded for the first time. */
   readonly onLoaded: () => void;
+  /** Called after each reading that changed the directory, or may have. */
+  readonly onRead?: () => void;
   /**
    * Called once, after `onLoaded`, when the directory is as good as it can be now: read from Nexudus, or from the snapshot alone if
    * reading Nexudus failed. Delivery may begin then.
@@ -192,6 +194,7 @@ export class DirectorySync {
       const level = directory.loaded && !isFull ? 'debug' : 'info';
       log[level]({ devices: directory.size, changed, whole: isFull }, 'directory read from Nexudus');
       this.loaded();
+      if (changed > 0) this.options.onRead?.();
       return isFullDue && !isFull ? Math.min(refreshMs, FIRST_RETRY_MS) : refreshMs;
     } catch (error) {
       if (this.abort.signal.aborted) return 0;

@@ -1,15 +1,15 @@
-// How many devices arrived in each hour of today, in the location's local time.
-import type { Decision, DecisionKind } from '../../devices/decision.js';
-import { wallTime } from '../../nexudus/wall-time.js';
-import type { PipelineListener } from '../../pipeline/listeners.js';
-import type { VisitRecord } from '../../pipeline/record.js';
+// How many devices arrived in each hour of today, as the clock on the wall of the location counts hours. Counted from the diary, so that
+// a restart forgets none.
+import type { Diary } from './diary.js';
+import type { DiaryEntry } from './diary-entry.js';
+import type { LocalDay } from './local-day.js';
 
 export interface ArrivalsJson {
   /** The day, `2025-01-15`. */
   readonly date: string;
-  /** The current hour, 0 to 23. */
+  /** The hour it is now, 0 to 23. */
   readonly hour: number;
-  /** For each hour from 0 to 23. Equipment (`ignored`) is not counted. */
+  /** One for each hour, from 0 to 23. Equipment (`ignored`) is not counted. */
   readonly hours: readonly Readonly<HourOfArrivals>[];
 }
 
@@ -18,53 +18,42 @@ interface HourOfArrivals {
   unrecognised: number;
 }
 
-export class Arrivals implements PipelineListener {
-  private date = '';
-  private hours: HourOfArrivals[] = [];
+export class Arrivals {
+  private counted: ArrivalsJson = { date: '', hour: 0, hours: [] };
+  private version = -1;
 
-  /** `timeZone` null is the zone of this machine. Throws RangeError when it is not an IANA name. */
-  constructor(private readonly timeZone: string | null) {
-    this.turn(Date.now());
-  }
-
-  /** Counts a visit in the hour of its first sighting, once it is decided. */
-  onDecision({ startMs, decision }: Pick<VisitRecord, 'startMs' | 'decision'>): void {
-    this.count(startMs, decision?.kind, 1);
-  }
-
-  onDecidedAnew(
-    { startMs, decision }: Pick<VisitRecord, 'startMs' | 'decision'>,
-    before: Pick<Decision, 'kind'>,
-  ): void {
-    this.count(startMs, before.kind, -1);
-    this.count(startMs, decision?.kind, 1);
-  }
+  constructor(
+    private readonly diary: Pick<Diary, 'version' | 'all'>,
+    private readonly day: LocalDay,
+  ) {}
 
   today(): ArrivalsJson {
-    const { date, hour } = this.turn(Date.now());
-    return { date, hour, hours: this.hours };
+    const { date, hour } = this.day.clockAt(Date.now());
+    const { diary, counted } = this;
+    if (diary.version !== this.version || date !== counted.date) {
+      this.version = diary.version;
+      this.counted = { date, hour, hours: hoursOf(diary.all(), this.day) };
+    } else if (hour !== counted.hour) this.counted = { ...counted, hour };
+    return this.counted;
   }
+}
 
-  private count(startMs: number | null, kind: DecisionKind | undefined, more: 1 | -1): void {
-    if (startMs === null || (kind !== 'recognised' && kind !== 'unrecognised')) return;
-    const { date, hour } = this.wallTime(startMs);
-    if (date !== this.turn(Date.now()).date) return;
-    const count = this.hours[hour];
-    if (count !== undefined) count[kind] = Math.max(0, count[kind] + more);
-  }
-
-  /** Begins a new day if the day has changed. */
-  private turn(nowMs: number): { date: string; hour: number } {
-    const now = this.wallTime(nowMs);
-    if (now.date !== this.date) {
-      this.date = now.date;
-      this.hours = Array.from({ length: 24 }, () => ({ recognised: 0, unrecognised: 0 }));
+/** A visit counts in the hour of its first sighting, as what it is by its latest decision. */
+function hoursOf(entries: Iterable<DiaryEntry>, day: LocalDay): readonly HourOfArrivals[] {
+  const hours = Array.from({ length: 24 }, () => ({ recognised: 0, unrecognised: 0 }));
+  for (const { visits } of entries) {
+    let hereUntilMs = Number.NEGATIVE_INFINITY;
+    for (const { startMs, firstMs, lastMs, decisions } of visits) {
+      const isSame = firstMs <= hereUntilMs;
+      hereUntilMs = Math.max(hereUntilMs, lastMs);
+      // Two sensors may have told of one visit.
+      if (isSame) continue;
+      const kind = decisions.at(-1)?.kind;
+      if (kind !== 'recognised' && kind !== 'unrecognised') continue;
+      const hour = day.hourOfToday(startMs);
+      const count = hour === null ? undefined : hours[hour];
+      if (count !== undefined) count[kind]++;
     }
-    return now;
   }
-
-  private wallTime(atMs: number): { date: string; hour: number } {
-    const [date = '', time = ''] = wallTime(atMs, this.timeZone).split('T');
-    return { date, hour: Number.parseInt(time, 10) };
-  }
+  return hours;
 }

@@ -1,10 +1,12 @@
 // What became of a visit's report, by this sensor's own deliveries and by the outbox.
 import { type MacAddress, macDigits } from '../../addresses/mac-address.js';
+import type { LabelKind } from '../../devices/labels.js';
 import type { OutboxItem, Outcome } from '../../outbox/outbox.js';
 import type { Report } from '../../outbox/report.js';
 import type { PipelineListener } from '../../pipeline/listeners.js';
 import type { VisitRecord } from '../../pipeline/record.js';
 import { visitId } from '../../visits/register/visit-register.js';
+import type { DiaryReport } from './diary-entry.js';
 
 /** At most so many are remembered, some 5 MB. */
 const MAX_REMEMBERED = 20_000;
@@ -33,6 +35,12 @@ export interface OutboxListing {
   readonly isComplete: boolean;
   /** Steady time when the listing began. */
   readonly askedMs: number;
+}
+
+/** A visit, as far as the state of its report depends on it. */
+export interface ReportedVisit extends Pick<VisitRecord, 'startMs' | 'settlement'> {
+  readonly visit: { readonly mac: MacAddress };
+  readonly decision: { readonly label?: LabelKind } | null;
 }
 
 interface Delivery {
@@ -87,11 +95,22 @@ export class ReportStates implements PipelineListener {
     for (const id of this.deliveries.keys()) if (id.includes(`-${macDigits(mac)}-`)) this.deliveries.delete(id);
   }
 
-  /** Returns the state of a visit's report. `listing` is null when the outbox does not answer. */
-  of({ visit, startMs, settlement, decision }: VisitRecord, listing: OutboxListing | null): ReportJson {
+  /** `listing` is null when the outbox does not answer. `diary`: what is written of the visit's report; it outlives this process. */
+  of(
+    { visit: { mac }, startMs, settlement, decision }: ReportedVisit,
+    listing: OutboxListing | null,
+    diary: DiaryReport | null = null,
+  ): ReportJson {
     if (settlement !== 'reported' || startMs === null) return NONE;
     if (this.options.isDryRun) return decision?.label === undefined ? DRY_RUN : NONE;
-    const id = visitId(this.options.businessId, visit.mac, startMs);
+    // That is final, while a listing of the outbox may be of a moment ago.
+    if (diary?.state === 'posted') return reportJson(diary);
+    const state = this.stateOf(visitId(this.options.businessId, mac, startMs), listing);
+    const isTold = diary?.state === 'not-needed' || diary?.state === 'refused';
+    return state === HANDED_OVER && isTold ? reportJson(diary) : state;
+  }
+
+  private stateOf(id: string, listing: OutboxListing | null): ReportJson {
     const delivery = this.deliveries.get(id);
     const state = delivery?.json.state;
     if (delivery !== undefined && (state === 'posted' || state === 'not-needed' || state === 'handed-over'))
@@ -119,6 +138,10 @@ export class ReportStates implements PipelineListener {
       this.deliveries.delete(oldest);
     }
   }
+}
+
+export function reportJson({ state, reason, recordId, atMs }: DiaryReport): ReportJson {
+  return { state, reason, recordId, at: new Date(atMs).toISOString() };
 }
 
 function stateOf(state: ReportJson['state'], reason: string | null = null): ReportJson {

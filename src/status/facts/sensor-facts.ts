@@ -1,6 +1,7 @@
 // The parts of a running sensor that its status needs, and the facts for its health.
 import type { MacAddress } from '../../addresses/mac-address.js';
 import type { WatchedSource } from '../../capture/interface-watch.js';
+import type { Decision, DecisionInput } from '../../devices/decision.js';
 import type { Directory } from '../../devices/directory/directory.js';
 import type { DirectorySync } from '../../devices/directory/directory-sync.js';
 import type { Equipment } from '../../devices/equipment.js';
@@ -12,7 +13,9 @@ import type { Pipeline } from '../../pipeline/pipeline.js';
 import type { FloodGuard } from '../../visits/flood-guard.js';
 import type { ArrivalRate } from './arrival-rate.js';
 import type { Arrivals } from './arrivals.js';
+import type { Diary } from './diary.js';
 import type { HealthFacts, HubLinkFacts } from './health.js';
+import type { LocalDay } from './local-day.js';
 import type { NexudusWatch } from './nexudus-watch.js';
 import type { RefusalWatch } from './refusal-watch.js';
 import type { ReportStates } from './report-state.js';
@@ -28,12 +31,16 @@ export interface SensorFacts {
   readonly guard: FloodGuard;
   readonly outbox: Pick<Outbox, 'list' | 'retry'>;
   readonly outboxWatch: OutboxWatch;
+  readonly day: LocalDay;
+  readonly diary: Diary;
   readonly arrivals: Arrivals;
   readonly arrivalRate: ArrivalRate;
   readonly refusals: RefusalWatch;
   readonly reports: ReportStates;
   readonly directory: Directory;
   readonly equipment: Pick<Equipment, 'conflicts'>;
+  /** What would be decided about a device now. */
+  readonly decideNow: (device: DecisionInput) => Decision;
   readonly labels: LabelView;
   readonly labelStore: LabelStore;
   /** Called when a device was labelled through the API. `kind` is null when the label was removed. `from` is the address that asked. */

@@ -3,15 +3,16 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { isDeviceMac, type MacAddress, parseMac } from '../../addresses/mac-address.js';
 import { LABEL_KINDS, LABEL_NAME_RULE, labelName, MAX_LABELS } from '../../devices/labels.js';
+import type { DeviceJson } from '../facts/device-json.js';
 import type { Overview } from '../facts/overview.js';
-import { LiveFeed } from './live-feed.js';
+import { type Hello, LiveFeed } from './live-feed.js';
 import type { StatusRoutes } from './server.js';
 
 const RETRY = z.strictObject({ id: z.string().min(1).max(200).nullable() });
 
 const LABEL = z.strictObject({ as: z.enum(LABEL_KINDS), name: z.string().nullish() });
 
-export function apiRoutes(overview: Overview, about: { timeZone: string | null; dryRun: boolean }): StatusRoutes {
+export function apiRoutes(overview: Overview, about: Omit<Hello, 'session'>): StatusRoutes {
   const feed = new LiveFeed(overview);
   return (server, access) => {
     addDeviceRoutes(server, overview);
@@ -35,13 +36,33 @@ function addDeviceRoutes(server: FastifyInstance, overview: Overview): void {
 
   server.get('/api/devices', async (_request, reply) => {
     await overview.refresh();
-    const batches: string[] = [];
-    for await (const batch of overview.devices()) {
-      if (batch.length > 0) batches.push(JSON.stringify(batch).slice(1, -1));
-    }
     reply.type('application/json; charset=utf-8');
-    return `{"open":${overview.openVisits},"devices":[${batches.join(',')}]}`;
+    return `{"open":${overview.openVisits},"devices":[${await joined(overview.devices())}]}`;
   });
+
+  server.get('/api/today', async (_request, reply) => {
+    await overview.refresh();
+    const { date } = overview.arrivals();
+    const [here, others] = [await joined(overview.devices()), await joined(overview.otherDevices())];
+    reply.type('application/json; charset=utf-8');
+    return `{"date":"${date}","devices":[${[here, others].filter((text) => text !== '').join(',')}]}`;
+  });
+
+  server.get<DevicePath>('/api/devices/:mac', async (request, reply) => {
+    const mac = deviceMac(request.params.mac);
+    if (mac === null) return noDevice(reply);
+    await overview.refresh();
+    return overview.story(mac) ?? reply.code(404).send({ error: 'nothing is known of this device' });
+  });
+
+  server.get('/api/suggestions', () => ({ suggestions: overview.suggestions() }));
+}
+
+/** Returns the devices as JSON, with commas between them. */
+async function joined(batches: AsyncGenerator<DeviceJson[]>): Promise<string> {
+  const texts: string[] = [];
+  for await (const batch of batches) if (batch.length > 0) texts.push(JSON.stringify(batch).slice(1, -1));
+  return texts.join(',');
 }
 
 function addOutboxRoutes(server: FastifyInstance, overview: Overview): void {
@@ -63,7 +84,7 @@ function addOutboxRoutes(server: FastifyInstance, overview: Overview): void {
 function addLabelRoutes(server: FastifyInstance, overview: Overview): void {
   server.get('/api/labels', async (_request, reply) => (await overview.labels()) ?? noLabels(reply));
 
-  server.put<LabelPath>('/api/labels/:mac', async (request, reply) => {
+  server.put<DevicePath>('/api/labels/:mac', async (request, reply) => {
     const mac = deviceMac(request.params.mac);
     if (mac === null) return noDevice(reply);
     const body = LABEL.safeParse(request.body);
@@ -83,7 +104,7 @@ function addLabelRoutes(server: FastifyInstance, overview: Overview): void {
     return label;
   });
 
-  server.delete<LabelPath>('/api/labels/:mac', async (request, reply) => {
+  server.delete<DevicePath>('/api/labels/:mac', async (request, reply) => {
     const mac = deviceMac(request.params.mac);
     if (mac === null) return noDevice(reply);
     const isRemoved = await overview.unlabel(mac, request.ip);
@@ -97,7 +118,7 @@ function noOutbox(reply: FastifyReply): FastifyReply {
   return reply.code(503).send({ error: 'the outbox does not answer (Redis)' });
 }
 
-interface LabelPath {
+interface DevicePath {
   Params: { mac: string };
 }
 

@@ -2,10 +2,13 @@
 // sensor.
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { formatMac } from '../../addresses/mac-address.js';
+import { formatMac, type MacAddress } from '../../addresses/mac-address.js';
 import type { Decision } from '../../devices/decision.js';
+import type { LabelJson } from '../../presenters/label-json.js';
 import type { Visit } from '../../visits/visit.js';
-import type { DeviceJson, OutboxJson, Overview, StatusJson } from '../facts/overview.js';
+import type { DeviceJson, Standing, SuggestionJson } from '../facts/device-json.js';
+import type { DiaryEntry } from '../facts/diary-entry.js';
+import type { OutboxJson, Overview, StatusJson } from '../facts/overview.js';
 import type { ReportJson } from '../facts/report-state.js';
 
 const LOOK_EVERY_MS = 1_000;
@@ -31,16 +34,19 @@ export interface Update {
   readonly outbox?: OutboxJson | null;
   /** New or changed devices. */
   readonly devices?: readonly DeviceJson[];
-  /** By MAC, for devices where nothing else has changed: last seen (Unix time in ms), and number of sightings. */
-  readonly seen?: Readonly<Record<string, readonly [lastMs: number, sightings: number]>>;
-  /** MACs of devices whose visit is over. */
+  /** By MAC, for devices where nothing else has changed: last sign of life, last sighting (Unix time in ms), number of sightings. */
+  readonly seen?: Readonly<Record<string, readonly [lastMs: number, lastSightingMs: number, sightings: number]>>;
+  /** MACs of devices that were forgotten, or were not here today. */
   readonly gone?: readonly string[];
+  readonly suggestions?: readonly SuggestionJson[];
 }
 
 export interface Hello {
   /** Null for the browser's time zone. */
   readonly timeZone: string | null;
   readonly dryRun: boolean;
+  /** How soon what is entered in Nexudus takes effect, in seconds; null without a login to Nexudus. */
+  readonly directoryRefreshSeconds: number | null;
   /** Whether the page has a session, and so a logout. */
   readonly session: boolean;
 }
@@ -55,6 +61,15 @@ interface Sent {
   lastMs: number;
 }
 
+/** What was sent of a device that has no open visit in this sensor. */
+interface SentOther {
+  readonly version: number;
+  readonly here: boolean;
+  readonly label: LabelJson | null;
+  readonly standing: Standing;
+  readonly report: ReportJson;
+}
+
 interface Page {
   readonly stream: Readable;
   readonly mayListen: () => boolean;
@@ -65,6 +80,8 @@ interface Page {
 export class LiveFeed {
   private readonly pages = new Set<Page>();
   private readonly sent = new Map<Visit, Sent>();
+  private readonly sentOthers = new Map<MacAddress, SentOther>();
+  private sentSuggestions = '';
   private timer: NodeJS.Timeout | undefined;
   private looks = 0;
   private isAsking = false;
@@ -88,13 +105,17 @@ export class LiveFeed {
   }
 
   private start(): void {
-    for (const visit of this.overview.visits()) this.sent.set(visit, this.stateOf(visit));
+    const { overview } = this;
+    for (const visit of overview.visits()) this.sent.set(visit, this.stateOf(visit));
+    for (const entry of overview.others()) this.sentOthers.set(entry.mac, this.otherState(entry));
+    this.sentSuggestions = JSON.stringify(overview.suggestions());
     this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
   }
 
   private stop(): void {
     clearInterval(this.timer);
     this.sent.clear();
+    this.sentOthers.clear();
   }
 
   private async sendEverything(page: Page, hello: Hello): Promise<void> {
@@ -102,13 +123,16 @@ export class LiveFeed {
     // The browser must connect again after this time when the connection breaks.
     stream.push('retry: 2000\n\n');
     await this.overview.refresh();
-    const [status, outbox] = [await this.overview.status(), await this.overview.outbox()];
+    const { overview } = this;
+    const [status, outbox, suggestions] = [await overview.status(), await overview.outbox(), overview.suggestions()];
     page.isGreeted = true;
-    send(page, { hello, status, outbox });
-    for await (const devices of this.overview.devices()) {
-      if (stream.destroyed) return;
-      send(page, { devices });
-      while (stream.readableLength > ENOUGH_BEHIND_BYTES && !stream.destroyed) await delay(20);
+    send(page, { hello, status, outbox, suggestions });
+    for (const batches of [overview.devices(), overview.otherDevices()]) {
+      for await (const devices of batches) {
+        if (stream.destroyed) return;
+        send(page, { devices });
+        while (stream.readableLength > ENOUGH_BEHIND_BYTES && !stream.destroyed) await delay(20);
+      }
     }
     send(page, { complete: true });
   }
@@ -131,35 +155,79 @@ export class LiveFeed {
     }
   }
 
-  /** Returns what has changed since the latest look; null when nothing has. */
-  private changes(withSeen: boolean): Update | null {
+  /** Returns what has changed since the latest look; null when nothing has. `isThorough`: also what changes all the time. */
+  private changes(isThorough: boolean): Update | null {
     const devices: DeviceJson[] = [];
-    const seen: Record<string, [number, number]> = {};
-    const gone: string[] = [];
+    const seen: Record<string, [number, number, number]> = {};
+    const shown = new Set<MacAddress>();
     const open = new Set<Visit>();
     for (const visit of this.overview.visits()) {
       open.add(visit);
+      shown.add(visit.mac);
       const before = this.sent.get(visit);
       const now = this.stateOf(visit);
       if (before === undefined || isNews(before, now)) devices.push(this.overview.device(visit));
-      else if (withSeen && before.lastMs !== now.lastMs) seen[formatMac(visit.mac)] = [visit.lastMs, visit.sightings];
+      else if (isThorough && before.lastMs !== now.lastMs)
+        seen[formatMac(visit.mac)] = [visit.lastMs, visit.lastSightingMs, visit.sightings];
       else continue;
       this.sent.set(visit, now);
     }
-    const back = new Set<number>();
-    for (const visit of open) back.add(visit.mac);
+    const gone = new Set<MacAddress>();
     for (const visit of this.sent.keys()) {
       if (open.has(visit)) continue;
       this.sent.delete(visit);
-      // If there are too many devices, some are left out, but are not gone.
-      if (!back.has(visit.mac) && !this.overview.isHere(visit.mac)) gone.push(formatMac(visit.mac));
+      gone.add(visit.mac);
     }
+    devices.push(...this.changesOfOthers(isThorough, shown, gone));
+    // If there are too many devices, some are left out, but are not gone.
+    const left = [...gone].filter((mac) => !shown.has(mac) && !this.overview.isOpen(mac)).map(formatMac);
+    const suggestions = this.newSuggestions();
     const hasSeen = Object.keys(seen).length > 0;
-    if (devices.length === 0 && gone.length === 0 && !hasSeen) return null;
+    if (devices.length === 0 && left.length === 0 && !hasSeen && suggestions === null) return null;
     return {
       ...(devices.length > 0 ? { devices } : {}),
       ...(hasSeen ? { seen } : {}),
-      ...(gone.length > 0 ? { gone } : {}),
+      ...(left.length > 0 ? { gone: left } : {}),
+      ...(suggestions === null ? {} : { suggestions }),
+    };
+  }
+
+  /** Of devices without an open visit. Adds to `shown` those that there are, and to `gone` those that there were. */
+  private changesOfOthers(isThorough: boolean, shown: Set<MacAddress>, gone: Set<MacAddress>): DeviceJson[] {
+    const { overview, sentOthers } = this;
+    const devices: DeviceJson[] = [];
+    for (const mac of sentOthers.keys()) gone.add(mac);
+    for (const entry of overview.others()) {
+      const { mac, version } = entry;
+      shown.add(mac);
+      const before = sentOthers.get(mac);
+      const mayBeSame = before?.version === version && before.label?.since === overview.labelOf(mac)?.since;
+      if (mayBeSame && !isThorough) continue;
+      const now = this.otherState(entry);
+      if (before === undefined || isOtherNews(before, now)) devices.push(overview.otherDevice(entry));
+      sentOthers.set(mac, now);
+    }
+    for (const mac of sentOthers.keys()) if (!shown.has(mac) || overview.isOpen(mac)) sentOthers.delete(mac);
+    return devices;
+  }
+
+  private newSuggestions(): readonly SuggestionJson[] | null {
+    const suggestions = this.overview.suggestions();
+    const text = JSON.stringify(suggestions);
+    if (text === this.sentSuggestions) return null;
+    this.sentSuggestions = text;
+    return suggestions;
+  }
+
+  private otherState(entry: DiaryEntry & { readonly version: number }): SentOther {
+    const { overview } = this;
+    const label = overview.labelOf(entry.mac);
+    return {
+      version: entry.version,
+      here: overview.isHere(entry),
+      label,
+      standing: overview.standing(entry),
+      report: overview.otherReport(entry),
     };
   }
 
@@ -177,6 +245,18 @@ export class LiveFeed {
       else stream.push(isGreeted ? message : HEARTBEAT);
     }
   }
+}
+
+function isOtherNews(before: SentOther, now: SentOther): boolean {
+  return (
+    before.version !== now.version ||
+    before.here !== now.here ||
+    before.label?.since !== now.label?.since ||
+    before.standing.decision !== now.standing.decision ||
+    before.standing.reason !== now.standing.reason ||
+    before.report.state !== now.report.state ||
+    before.report.reason !== now.report.reason
+  );
 }
 
 function isNews(before: Sent, now: Sent): boolean {

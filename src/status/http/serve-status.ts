@@ -21,7 +21,11 @@ export async function serveStatus(
     routes: [
       healthRoutes(() => overview.health()),
       metricsRoutes(metrics, () => factsAbout(sensor), sensor.pipeline.counts),
-      apiRoutes(overview, { timeZone: sensor.timeZone, dryRun: sensor.isDryRun }),
+      apiRoutes(overview, {
+        timeZone: sensor.timeZone,
+        dryRun: sensor.isDryRun,
+        directoryRefreshSeconds: sensor.sync === null ? null : sensor.directoryRefreshMs / 1_000,
+      }),
       pageRoutes('page.html'),
     ],
   });

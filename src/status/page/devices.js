@@ -1,27 +1,23 @@
-// The devices that are here: found, sorted and shown. Thousands stay smooth because only the first rows are made, and of those only
+// The devices that are here, or were today: found, sorted and shown. Thousands stay smooth because only the first rows are made, and of those only
 // what has changed is touched.
-import { askForLabel } from './labels.js';
-import { agoWords, byId, countWords, element, numberWords, setText, timeWords } from './words.js';
+import { openStory, storyOf } from './story.js';
+import {
+  agoWords,
+  byId,
+  countWords,
+  DECISIONS,
+  element,
+  numberWords,
+  REPORTS,
+  setText,
+  timesWords,
+  timeWords,
+} from './words.js';
 
 const ROWS = 100;
 
-const DECISIONS = {
-  unrecognised: 'Unrecognised',
-  recognised: 'Recognised',
-  ignored: 'Ignored',
-  pending: 'Not decided yet',
-};
 const DECISION_ORDER = ['unrecognised', 'pending', 'recognised', 'ignored'];
 
-const REPORTS = {
-  none: '',
-  waiting: 'On its way',
-  posted: 'In Nexudus',
-  refused: 'Refused',
-  'not-needed': 'Not needed',
-  'handed-over': 'Handed over',
-  'dry-run': 'Dry run',
-};
 const REPORT_ORDER = ['refused', 'waiting', 'handed-over', 'posted', 'not-needed', 'dry-run', 'none'];
 const REPORT_WORDS = {
   'handed-over': 'what became of it was not seen here',
@@ -38,7 +34,7 @@ const COLUMNS = [
   { id: 'vendor', title: 'Kind', by: (device) => (device.kind ?? device.vendor)?.toLowerCase() ?? null },
   { id: 'address', title: 'Address', by: (device) => ipOrder(device.ips.at(-1)) },
   { id: 'since', title: 'Since', by: (device) => -device.firstMs, isDown: true },
-  { id: 'seen', title: 'Last seen', by: (device) => -device.lastMs, isDown: true },
+  { id: 'seen', title: 'Last sign of life', by: (device) => -device.lastMs, isDown: true },
   { id: 'decision', title: 'Decision', by: (device) => DECISION_ORDER.indexOf(device.decision) },
   { id: 'report', title: 'Report', by: (device) => REPORT_ORDER.indexOf(device.report.state) },
 ];
@@ -49,7 +45,14 @@ const TILES = [
   { id: 'recognised', title: 'recognised' },
   { id: 'ignored', title: 'ignored' },
   { id: 'pending', title: 'not decided yet' },
+  { id: 'left', title: 'left today' },
 ];
+
+/** Whether a tile stands for a device. */
+function isShownBy(tile, { here, decision }) {
+  if (tile === 'left') return !here;
+  return here && (tile === 'all' || tile === decision);
+}
 
 const ROLES = { '.devices': 'table', '.devices > :is(thead, tbody)': 'rowgroup', '#columns': 'row' };
 
@@ -78,9 +81,10 @@ export class Devices {
       this.#find = target.value.trim().toLowerCase();
       this.#again();
     });
+    // A row is one large target for the mouse and the thumb; its button is for everybody else. Text can still be selected.
     byId('rows').addEventListener('click', ({ target }) => {
-      const device = this.#devices.get(target.closest('[data-label]')?.dataset.label);
-      if (device !== undefined) askForLabel(device);
+      const { mac } = target.closest('tr')?.dataset ?? {};
+      if (mac !== undefined && document.getSelection().isCollapsed) openStory(mac);
     });
     byId('more').addEventListener('click', () => {
       const first = byId('rows').children.length;
@@ -100,6 +104,7 @@ export class Devices {
     for (const device of devices) {
       device.firstMs = Date.parse(device.firstSeen);
       device.lastMs = Date.parse(device.lastSeen);
+      device.lastSightingMs = Date.parse(device.lastSighting);
       device.text = [
         device.mac,
         device.hostname,
@@ -114,10 +119,11 @@ export class Devices {
         .toLowerCase();
       this.#devices.set(device.mac, device);
     }
-    for (const [mac, [lastMs, sightings]] of Object.entries(seen)) {
+    for (const [mac, [lastMs, lastSightingMs, sightings]] of Object.entries(seen)) {
       const device = this.#devices.get(mac);
-      if (device !== undefined) Object.assign(device, { lastMs, sightings });
+      if (device !== undefined) Object.assign(device, { lastMs, lastSightingMs, sightings });
     }
+    storyOf([...devices.map(({ mac }) => mac), ...Object.keys(seen), ...gone]);
     for (const mac of gone) {
       this.#devices.delete(mac);
       this.#rows.delete(mac);
@@ -142,8 +148,7 @@ export class Devices {
   #draw() {
     this.#sorted ??= this.#sort();
     const found = this.#sorted.filter(
-      ({ decision, text }) =>
-        (this.#shown === 'all' || decision === this.#shown) && (this.#find === '' || text.includes(this.#find)),
+      (device) => isShownBy(this.#shown, device) && (this.#find === '' || device.text.includes(this.#find)),
     );
     this.#drawTiles();
     this.#drawRows(found.slice(0, this.#limit));
@@ -191,8 +196,7 @@ export class Devices {
   }
 
   #drawTiles() {
-    const counts = { all: this.#devices.size, unrecognised: 0, recognised: 0, ignored: 0, pending: 0 };
-    for (const { decision } of this.#devices.values()) counts[decision]++;
+    const counts = this.#counts();
     for (const tile of byId('shown').querySelectorAll('button')) {
       const { show } = tile.dataset;
       tile.hidden = show === 'pending' && counts.pending === 0 && this.#shown !== 'pending';
@@ -202,26 +206,49 @@ export class Devices {
     }
   }
 
+  #counts() {
+    const counts = Object.fromEntries(TILES.map(({ id }) => [id, 0]));
+    for (const { here, decision } of this.#devices.values()) {
+      if (!here) counts.left++;
+      else {
+        counts.all++;
+        counts[decision]++;
+      }
+    }
+    return counts;
+  }
+
   #drawWords(found) {
-    const total = this.#devices.size;
+    const counts = this.#counts();
+    const isLeft = this.#shown === 'left';
+    const total = isLeft ? counts.left : counts.all;
     const rows = byId('rows').children.length;
-    const isFiltered = this.#shown !== 'all' || this.#find !== '';
+    const isFiltered = (this.#shown !== 'all' && !isLeft) || this.#find !== '';
+    setText(byId('devices-title'), isLeft ? 'Devices that left today' : 'Devices here now');
     const parts = [
       isFiltered ? `${numberWords(found)} of ${countWords(total, 'device')}` : countWords(total, 'device'),
     ];
     if (rows < found) parts.push(`the first ${numberWords(rows)} are shown`);
-    if (this.open > total) parts.push(`${numberWords(this.open - total)} more are here and not listed`);
+    if (!isLeft && this.open > total) parts.push(`${numberWords(this.open - total)} more are here and not listed`);
     setText(byId('devices-words'), total === 0 ? '' : `${parts.join('; ')}.`);
     byId('more').hidden = rows >= found;
     const nobody = byId('nobody');
     nobody.hidden = found > 0;
     byId('columns').parentElement.parentElement.classList.toggle('nobody', found === 0);
-    setText(
-      nobody,
-      total === 0
-        ? 'Nobody is here. A device appears within a few seconds of joining the network.'
-        : 'No device is like that. Clear the search, or choose another group above.',
+    setText(nobody, this.#nobodyWords(total, isLeft));
+  }
+
+  #nobodyWords(total, isLeft) {
+    if (total === 0 && isLeft) return 'Nobody has left today.';
+    if (total === 0) return 'Nobody is here. A device appears within a few seconds of joining the network.';
+    const elsewhere = [...this.#devices.values()].filter(
+      ({ here, text }) => here === isLeft && text.includes(this.#find),
     );
+    if (this.#find !== '' && elsewhere.length > 0) {
+      const where = isLeft ? 'here now' : 'among those that left today';
+      return `No device is like that. But ${countWords(elsewhere.length, 'is', 'are')} ${where}: choose that group above.`;
+    }
+    return 'No device is like that. Clear the search, or choose another group above.';
   }
 
   #header(column) {
@@ -271,45 +298,58 @@ function ipOrder(ip) {
 /** Text from the wire is kept apart from its surroundings, whichever way it is written (bdi). */
 function newRow({ mac }) {
   const cell = (name, ...children) => element('td', { role: 'cell', class: name }, ...children);
-  const two = (name) => cell(name, element('bdi', { class: 'first' }), element('bdi', { class: 'second' }));
+  const second = () => element('bdi', { class: 'second' });
+  const two = (name) => cell(name, element('bdi', { class: 'first' }), second());
+  const open = element(
+    'button',
+    { class: 'open', 'data-open': mac, 'aria-haspopup': 'dialog' },
+    element('bdi', { class: 'first' }),
+  );
   return element(
     'tr',
     { role: 'row', 'data-mac': mac, tabindex: '-1' },
-    two('name'),
+    cell('name', open, second()),
     two('vendor'),
     two('address'),
-    cell('since', element('time')),
-    cell('seen', element('time')),
-    cell(
-      'decision',
-      element('span', { class: 'badge' }),
-      element('bdi', { class: 'second' }),
-      element('button', { 'data-label': mac, 'aria-haspopup': 'dialog' }, 'Label'),
-    ),
-    cell('report', element('span', { class: 'badge' }), element('bdi', { class: 'second' })),
+    cell('since', element('time'), second()),
+    cell('seen', element('time'), second()),
+    cell('decision', element('span', { class: 'badge' }), second()),
+    cell('report', element('span', { class: 'badge' }), second()),
   );
 }
 
 function fillRow(row, device) {
   const [name, vendor, address, since, seen, decision, report] = row.children;
-  setTwo(name, device.hostname ?? 'no name', device.mac);
-  name.classList.toggle('unknown', device.hostname === null);
+  fillName(name, device);
   const maker = device.vendor ?? (device.randomised ? 'private address' : 'unknown vendor');
   if (device.kind === null) setTwo(vendor, maker, device.vendorClass ?? '');
   else setTwo(vendor, device.kind, maker);
   vendor.classList.toggle('unknown', device.kind === null && device.vendor === null);
   setTwo(address, device.ips.at(-1) ?? 'no address', device.vlan === null ? '' : `VLAN ${device.vlan}`);
   address.classList.toggle('unknown', device.ips.length === 0);
-  setTime(since, device.firstMs, timeWords(device.firstMs));
-  setTime(seen, device.lastMs, agoWords(Date.now() - device.lastMs));
+  fillTimes(since, seen, device);
   setBadge(decision, device.decision, DECISIONS[device.decision], device.coworker?.name ?? device.reason);
-  const button = decision.children[2];
-  setText(button, device.label === null ? 'Label' : 'Change label');
-  const about = `${button.textContent}: ${device.hostname ?? 'no name'}, ${device.mac}`;
-  if (button.getAttribute('aria-label') !== about) button.setAttribute('aria-label', about);
   const { state, reason, at } = device.report;
   const words = reason ?? REPORT_WORDS[state] ?? (state === 'posted' && at !== null ? timeWords(Date.parse(at)) : '');
   setBadge(report, state, REPORTS[state], words);
+}
+
+function fillName(cell, { mac, hostname }) {
+  const [open, second] = cell.children;
+  const name = hostname ?? 'no name';
+  setText(open.firstElementChild, name);
+  setText(second, mac);
+  const about = `${name}, ${mac}: its story`;
+  if (open.getAttribute('aria-label') !== about) open.setAttribute('aria-label', about);
+  cell.classList.toggle('unknown', hostname === null);
+}
+
+function fillTimes(since, seen, { here, firstMs, lastMs, lastSightingMs, visitsToday }) {
+  setTime(since, firstMs, timeWords(firstMs));
+  setText(since.children[1], `${timesWords(visitsToday)} today`);
+  const nowMs = Date.now();
+  setTime(seen, lastMs, here ? agoWords(nowMs - lastMs) : timeWords(lastMs));
+  setText(seen.children[1], here ? `sighted ${agoWords(nowMs - lastSightingMs)}` : 'left');
 }
 
 function setTwo(cell, first, second) {

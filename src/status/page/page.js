@@ -3,6 +3,8 @@ import { showArrivals } from './arrivals.js';
 import { Devices } from './devices.js';
 import { showCounters, showHealth, showLost } from './health.js';
 import { showOutbox } from './outbox.js';
+import { useDirectoryRefresh } from './story.js';
+import { showSuggestions } from './suggestions.js';
 import { byId, setText, timeWords, useTimeZone } from './words.js';
 
 /** The monitor sends something at least every two seconds. */
@@ -57,10 +59,11 @@ function lost() {
 }
 
 function take(update) {
-  const { hello, status, outbox, complete } = update;
+  const { hello, status, outbox, suggestions, complete } = update;
   if (hello !== undefined) {
     isComplete = false;
     useTimeZone(hello.timeZone);
+    useDirectoryRefresh(hello.directoryRefreshSeconds);
     byId('logout').hidden = !hello.session;
     devices.forget();
   }
@@ -77,6 +80,7 @@ function take(update) {
     devices.open = status.health.visits.open;
   }
   if (outbox !== undefined) showOutbox(outbox);
+  if (suggestions !== undefined) showSuggestions(suggestions);
   if (isComplete) devices.show();
 }
 

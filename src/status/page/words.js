@@ -60,6 +60,20 @@ export function durationWords(seconds) {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
+/** `2 h 28 min`, `4 min`, `less than a minute`. */
+export function spanWords(ms) {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return 'less than a minute';
+  const hours = Math.floor(minutes / 60);
+  if (hours === 0) return `${minutes} min`;
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+}
+
+/** `once`, `twice`, `3 times`. */
+export function timesWords(count) {
+  return count === 1 ? 'once' : count === 2 ? 'twice' : `${numberWords(count)} times`;
+}
+
 const numbers = new Intl.NumberFormat('en-GB');
 
 export function countWords(count, one, many = `${one}s`) {
@@ -69,3 +83,20 @@ export function countWords(count, one, many = `${one}s`) {
 export function numberWords(count) {
   return numbers.format(count);
 }
+
+export const DECISIONS = {
+  unrecognised: 'Unrecognised',
+  recognised: 'Recognised',
+  ignored: 'Ignored',
+  pending: 'Not decided yet',
+};
+
+export const REPORTS = {
+  none: '',
+  waiting: 'On its way',
+  posted: 'In Nexudus',
+  refused: 'Refused',
+  'not-needed': 'Withdrawn',
+  'handed-over': 'Handed over',
+  'dry-run': 'Dry run',
+};

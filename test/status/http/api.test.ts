@@ -1,5 +1,6 @@
 // The JSON API: what integrators build on.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { parseMac } from '../../../src/addresses/mac-address.js';
 import type { Update } from '../../../src/status/http/live-feed.js';
 import { type RedisServer, startRedis } from '../../redis-server.js';
 import { TrialSensor } from '../../trial-sensor.js';
@@ -101,6 +102,8 @@ test('a device has the shape of `replay --json`, and what became of its report',
         Description: expect.stringContaining('phone'),
       },
       id: expect.stringMatching(/^77-daa119000001-\d+$/),
+      here: true,
+      visitsToday: 1,
       report: {
         state: 'posted',
         reason: null,
@@ -118,6 +121,47 @@ test('a device has the shape of `replay --json`, and what became of its report',
       report: { state: 'none', reason: null, recordId: null, at: null },
     }),
   ]);
+});
+
+test('the day tells of those who left, too; a story of all visits, decisions and reports', async () => {
+  trial.show(PHONE);
+  trial.show(LAPTOP);
+  await answerWith('/api/devices', '"state":"posted"', '"recognised"');
+  trial.allLeave();
+  trial.show(LAPTOP);
+  await answerWith('/api/devices', '"open":1');
+  const { date, devices } = await get('/api/today');
+  expect(date).toMatch(/^\d{4}-\d\d-\d\d$/);
+  expect(devices).toMatchObject([
+    { mac: LAPTOP.mac, here: true, visitsToday: 1 },
+    { mac: PHONE.mac, here: false, visitsToday: 1, hostname: 'phone', report: { state: 'posted' } },
+  ]);
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  const story = await get(`/api/devices/${PHONE.mac.toUpperCase().replaceAll(':', '-')}`);
+  expect(story).toMatchObject({
+    device: { mac: PHONE.mac, here: false },
+    nexudusMac: PHONE.mac.toUpperCase(),
+    day: { date, from: time },
+    visits: [
+      {
+        from: time,
+        to: time,
+        over: true,
+        via: ['arp', 'dhcp'],
+        settlement: 'reported',
+        decisions: [{ at: time, decision: 'unrecognised', coworker: null }],
+        reports: [{ state: 'waiting' }, { state: 'posted', recordId: trial.sandbox.failedCheckins[0]?.Id, at: time }],
+      },
+    ],
+    hostnames: ['phone'],
+    ips: [PHONE.ip],
+    kin: [],
+    suggestion: null,
+  });
+  const answer = async (path: string) => (await ask(`${trial.url}/api/devices/${path}`)).code;
+  expect(await answer('3c:22:fb:00:00:99')).toBe(404);
+  for (const path of ['nonsense', 'ff:ff:ff:ff:ff:ff', '01:00:5e:00:00:01', '%00'])
+    expect(await answer(path)).toBe(400);
 });
 
 test('health tells everything that /healthz tells', async () => {
@@ -231,13 +275,16 @@ test('the live feed tells everything at first, then what is new, changed and gon
     const told = updates.length;
     trial.show(LAPTOP, Date.now() + 60_000);
     await until('it is told that the laptop was seen again', () =>
-      updates.slice(told).some(({ seen }) => seen?.[LAPTOP.mac]?.[1] === 2),
+      updates.slice(told).some(({ seen }) => seen?.[LAPTOP.mac]?.[2] === 2),
     );
     // Being seen again is no reason to tell everything about it again.
     expect(updates.slice(told).some(({ devices = [] }) => devices.some(({ mac }) => mac === LAPTOP.mac))).toBe(false);
 
     trial.allLeave();
-    await until('it is told that the phone left', () => updates.some(({ gone = [] }) => gone.includes(PHONE.mac)));
+    await until('it is told that the phone left', () => latest(PHONE.mac)?.here === false);
+    expect(latest(PHONE.mac)).toMatchObject({ hostname: 'phone', report: { state: 'posted' }, visitsToday: 1 });
+    trial.pipeline.forget(parseMac(PHONE.mac) ?? 0);
+    await until('it is told that the phone is gone', () => updates.some(({ gone = [] }) => gone.includes(PHONE.mac)));
   } finally {
     stop.abort();
   }

@@ -4,12 +4,14 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../redis-server.js';
 import { type TrialOptions, TrialSensor } from '../../trial-sensor.js';
 import { until } from '../../until.js';
+import { ask } from '../ask.js';
 import { type OpenedPage, seriousViolations, TestBrowser, textOf } from '../browser.js';
 import { zoneAtNoon } from '../noon.js';
 
 const TOKEN = 'a-token-of-this-test';
 const CHECKINS = '/api/spaces/failedcheckins';
 const REFUSAL = { Message: 'No such location.', WasSuccessful: false, Errors: [{ Message: 'No such location.' }] };
+const HOUR = 3_600_000;
 const PHONE = { width: 360, height: 740 };
 
 const unknownMac = (n: number) => `3c:22:fb:01:${hex(n >> 8)}:${hex(n & 0xff)}`;
@@ -65,7 +67,7 @@ test('an empty space has words for it', async () => {
 test('a device that arrives appears, is decided and reported, is seen again, and leaves, all without a reload', async () => {
   const page = await open({ known: { [knownMac(1)]: 'Ana Ruiz' }, timeZone: zoneAtNoon() });
   await shows(page.locator('#nobody'), 'Nobody is here.');
-  trial.show({ mac: unknownMac(1), ip: '10.0.0.21', hostname: 'anns-laptop', vlan: 30 });
+  trial.show({ mac: unknownMac(1), ip: '10.0.0.21', hostname: 'anns-laptop', vlan: 30 }, Date.now() - 2 * HOUR);
   const row = rowOf(page, unknownMac(1));
   for (const words of [
     'anns-laptop',
@@ -84,11 +86,23 @@ test('a device that arrives appears, is decided and reported, is seen again, and
   await shows(page.locator('[data-show="all"]'), /^2\s+here now$/);
   await shows(page.locator('[data-show="unrecognised"]'), /^1\s+unrecognised$/);
   await shows(page.locator('#arrivals-words'), '2 arrivals, 1 of them unrecognised.');
-  // Both in this hour, unless the clock has just struck.
+  // Each in one hour.
   const cells = await page.locator('#arrivals-table td').allInnerTexts();
   for (const column of [0, 1]) expect(cells.filter((cell, at) => at % 2 === column && cell === '1')).toHaveLength(1);
+  await shows(row.locator('.since'), /\d\d:\d\d\s+once today/);
+  await shows(row.locator('.seen'), /2 h ago\s+sighted 2 h ago/);
   trial.allLeave();
   await until('it is gone', async () => (await row.count()) === 0);
+  await shows(page.locator('[data-show="left"]'), /^2\s+left today$/);
+  await page.locator('[data-show="left"]').click();
+  await shows(row.locator('.seen'), /\d\d:\d\d\s+left/);
+  await shows(row, 'In Nexudus');
+  trial.show({ mac: unknownMac(1), ip: '10.0.0.21' });
+  await until('it is back', async () => (await row.count()) === 0);
+  await page.locator('[data-show="all"]').click();
+  await shows(row.locator('.since'), 'twice today');
+  // What it showed before is not forgotten.
+  await shows(row, 'anns-laptop');
 });
 
 test('trouble is told in words, and so is its end', async () => {
@@ -160,6 +174,18 @@ test('names from the wire are text: no script runs, nothing is turned round, and
   expect(await page.locator('#rows img, #rows script, #rows a').count()).toBe(0);
   expect(await textOf(page.locator('#rows'))).not.toMatch(/(?!\n|\t)[\p{Cc}\p{Cf}]/u);
   expect(await tooWide(page)).toEqual([]);
+  for (const n of hostile.keys()) {
+    const story = await openStory(page, unknownMac(n));
+    expect(await story.locator('img, script, a').count()).toBe(0);
+    expect(await textOf(story)).not.toMatch(/(?!\n|\t)[\p{Cc}\p{Cf}]/u);
+    expect(await tooWide(page)).toEqual([]);
+    expect(
+      await page.evaluate(
+        'document.getElementById("story").scrollWidth - document.getElementById("story").clientWidth',
+      ),
+    ).toBe(0);
+    await page.keyboard.press('Escape');
+  }
   for (const row of await page.locator('#rows tr').all()) {
     const box = await row.boundingBox();
     expect((box?.x ?? -1) >= 0 && (box?.width ?? 999) <= PHONE.width).toBe(true);
@@ -278,48 +304,65 @@ test('sorting, filtering and finding go by keyboard, and say what they do', asyn
   await shows(page.locator('#nobody'), 'No device is like that.');
 });
 
-test('a device is labelled and undone by keyboard alone; the focus stays with it, and a report that was held back comes', async () => {
-  redis = await startRedis();
-  const page = await open({ redis, ignoreHostnames: ['tv-*'] });
+const holdPosts = () =>
   trial.sandbox.fault({
     method: 'POST',
     path: CHECKINS,
     count: Number.POSITIVE_INFINITY,
     action: { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
   });
+const storyOf = (page: Page) => page.getByRole('dialog');
+async function openStory(page: Page, mac: string): Promise<Locator> {
+  await rowOf(page, mac).getByRole('button').press('Enter');
+  await shows(storyOf(page), 'What is it?');
+  return storyOf(page);
+}
+
+test('a device is labelled and undone by keyboard alone; the report that waits is withdrawn, and comes after all', async () => {
+  redis = await startRedis();
+  const page = await open({ redis });
+  holdPosts();
   for (const n of [1, 2, 3]) trial.show({ mac: unknownMac(n), hostname: `laptop-${n}` });
   const row = rowOf(page, unknownMac(2));
-  await shows(row, 'Unrecognised');
-  const dialog = page.getByRole('dialog', { name: 'What is this device?' });
-  const open2 = async () => {
-    await row.getByRole('button', { name: /laptop-2/ }).press('Enter');
-    await shows(dialog, unknownMac(2));
-  };
-  const focused = () => page.evaluate('document.activeElement.dataset.label');
+  await shows(row, 'On its way');
+  const focused = () => page.evaluate('document.activeElement.dataset.open');
 
-  await open2();
+  let story = await openStory(page, unknownMac(2));
+  await shows(story, 'laptop-2');
   await page.keyboard.press('Escape');
-  expect(await dialog.count()).toBe(0);
+  expect(await story.count()).toBe(0);
   expect(await focused()).toBe(unknownMac(2));
 
-  await open2();
+  story = await openStory(page, unknownMac(2));
   expect(await seriousViolations(page)).toEqual([]);
-  await dialog.getByLabel('Known as').fill('<b>Ana</b>');
+  await story.getByLabel('Known as').fill('<b>Ana</b>');
   await page.keyboard.press('Enter');
-  await shows(row, /Recognised\s+<b>Ana<\/b>/);
-  await shows(page.getByRole('status'), `${unknownMac(2)} is labelled as known.`);
-  expect(await focused()).toBe(unknownMac(2));
+  await shows(
+    story.getByRole('status').first(),
+    'It is labelled as known, and is not reported any more. Its report, which waits, is withdrawn.',
+  );
+  await shows(story, 'It is labelled as known (<b>Ana</b>), since');
+  await shows(story.locator('#story-standing'), /Recognised\s+labelled as <b>Ana<\/b>/);
 
-  await open2();
-  await shows(dialog, 'It is labelled as known (<b>Ana</b>).');
-  await dialog.getByRole('button', { name: 'Equipment, never report' }).press('Enter');
-  await shows(row, /Ignored\s+labelled as equipment/);
+  const equipment = story.getByRole('button', { name: 'Equipment, never report' });
+  await equipment.press('Enter');
+  await shows(story, 'It is labelled as equipment, since');
+  expect(await equipment.getAttribute('aria-pressed')).toBe('true');
+  expect(await page.evaluate('document.activeElement.id')).toBe('label-equipment');
   trial.sandbox.clearFaults();
-  await shows(row, 'Not needed');
+  await shows(story.locator('#story-standing'), 'Withdrawn');
   await until('the others are reported', () => trial.sandbox.failedCheckins.length === 2);
 
-  await open2();
-  await dialog.getByRole('button', { name: 'Undo' }).press('Enter');
+  await story.getByRole('button', { name: 'Undo' }).press('Enter');
+  await shows(story.locator('#story-standing'), 'In Nexudus');
+  await shows(story, 'The label is removed.');
+  // The button is gone, and the focus with it, were it not for the next one.
+  expect(await page.evaluate('document.activeElement.id')).toBe('label-equipment');
+  const news = await textOf(story.locator('.visit-news').first());
+  for (const words of ['On its way', 'Withdrawn', 'labelled as <b>Ana</b>', 'labelled as equipment', 'In Nexudus']) {
+    expect(news).toContain(words);
+  }
+  await page.keyboard.press('Escape');
   await shows(row, 'In Nexudus');
   expect(await focused()).toBe(unknownMac(2));
   expect(trial.sandbox.failedCheckins).toHaveLength(3);
@@ -328,19 +371,154 @@ test('a device is labelled and undone by keyboard alone; the focus stays with it
 test('without Redis the page says that a label is forgotten at the end; a wrong name is told of in the dialog', async () => {
   const page = await open({}, { viewport: PHONE });
   trial.show({ mac: unknownMac(1) });
-  const row = rowOf(page, unknownMac(1));
-  await shows(row, 'In Nexudus');
-  await row.getByRole('button', { name: 'Label: no name' }).press('Enter');
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Known as').fill('\u202eana');
-  await dialog.getByRole('button', { name: 'Known, never report' }).press('Enter');
-  await shows(dialog.getByRole('alert'), 'That did not work: name: write a name');
+  await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
+  const story = await openStory(page, unknownMac(1));
+  await story.getByLabel('Known as').fill('\u202eana');
+  await story.getByRole('button', { name: 'Known, never report' }).press('Enter');
+  await shows(story.getByRole('alert'), 'That did not work: name: write a name');
   expect(await tooWide(page)).toEqual([]);
-  await dialog.getByRole('button', { name: 'Equipment, never report' }).press('Enter');
-  await shows(page.getByRole('status'), `REDIS_URL is not set`);
-  await shows(page.getByRole('status'), `IGNORE_MACS=${unknownMac(1)}`);
-  await shows(row, 'Ignored');
+  await story.getByRole('button', { name: 'Equipment, never report' }).press('Enter');
+  await shows(story, 'REDIS_URL is not set');
+  await shows(story, `IGNORE_MACS=${unknownMac(1)}`);
+  await shows(story, 'What was posted stays in Nexudus.');
   expect(await tooWide(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await shows(rowOf(page, unknownMac(1)), 'Ignored');
+});
+
+test('the story tells what is known: visits, decisions, reports, names, addresses, relatives, and what to enter in Nexudus', async () => {
+  const page = await open(
+    { timeZone: zoneAtNoon(), environment: { REPORT_AGAIN_AFTER: '12h', DIRECTORY_REFRESH: '10m' } },
+    { permissions: ['clipboard-read', 'clipboard-write'] },
+  );
+  trial.show({ mac: unknownMac(1), ip: '10.0.0.21', hostname: 'workbench', vlan: 30 }, Date.now() - 2 * HOUR);
+  await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
+  trial.allLeave();
+  trial.show({ mac: unknownMac(1), ip: '10.0.0.22', hostname: 'workbench-two', vlan: 30 });
+  await shows(rowOf(page, unknownMac(1)), 'workbench-two');
+  // Not its button: a row is a target for the thumb as a whole.
+  await rowOf(page, unknownMac(1)).locator('.address').click();
+  const story = storyOf(page);
+  for (const words of [
+    'It was here twice today',
+    'workbench\nworkbench-two',
+    '10.0.0.21\n10.0.0.22',
+    'VLAN\n30',
+    'Apple, Inc.',
+    'ARP, DHCP',
+    /record \d+/,
+    'Not reported: it was reported a short while before (REPORT_AGAIN_AFTER).',
+    'open the customer in Nexudus, choose the Access tab, paste it into the field MAC addresses, and save. The device is recognised within 10 min',
+  ]) {
+    await shows(story, words);
+  }
+  expect(await story.locator('.visit').count()).toBe(2);
+  expect(await story.locator('.timeline i').count()).toBe(2);
+  await story.getByRole('button', { name: 'Copy' }).click();
+  await shows(story, '3C:22:FB:01:00:01 is copied.');
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe('3C:22:FB:01:00:01');
+});
+
+test('what is entered in Nexudus shows in the story that is open, and for whom has left, without a reload', async () => {
+  const page = await open({ environment: { DIRECTORY_REFRESH: '10s' } });
+  const { users, coworkers } = trial.sandbox;
+  users.add({ Id: 1, FullName: 'Ana Ruiz', Email: 'ana@example.com', Devices: '' });
+  coworkers.add({ Id: 10, UserId: 1, FullName: 'Ana Ruiz', Active: true, Archived: false });
+  for (const n of [1, 2]) {
+    trial.show({ mac: unknownMac(n) });
+    await shows(rowOf(page, unknownMac(n)), 'In Nexudus');
+  }
+  trial.allLeave();
+  trial.show({ mac: unknownMac(1) });
+  const story = await openStory(page, unknownMac(1));
+  const nexudusMac = await textOf(story.locator('#nexudus-mac'));
+  users.update(1, { Devices: `${nexudusMac}, ${unknownMac(2).toUpperCase()}` });
+  await shows(story.locator('#story-standing'), /Recognised\s+registered by Ana Ruiz/);
+  await page.keyboard.press('Escape');
+  await page.locator('[data-show="left"]').click();
+  await shows(rowOf(page, unknownMac(2)), /Recognised\s+Ana Ruiz/);
+  expect(trial.sandbox.failedCheckins).toHaveLength(2);
+});
+
+test('the address can be copied on a plain HTTP page of the network, too: it is selected', async () => {
+  const page = await open();
+  trial.show({ mac: unknownMac(1) });
+  await shows(rowOf(page, unknownMac(1)), 'In Nexudus');
+  // There, browsers have no clipboard for pages.
+  await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+  const story = await openStory(page, unknownMac(1));
+  await story.getByRole('button', { name: 'Copy' }).press('Enter');
+  await shows(story.locator('#copy-done'), /copied|Ctrl\+C/);
+  expect(await page.evaluate('document.getSelection().toString()')).toBe('3C:22:FB:01:00:01');
+});
+
+test('a restart keeps the day, the label and the story; a second sensor shows them, and its label is the first one’s', async () => {
+  redis = await startRedis();
+  trial = await TrialSensor.start({ redis, timeZone: zoneAtNoon() });
+  const { sandbox } = trial;
+  trial.show({ mac: unknownMac(1), hostname: 'anns-laptop', ip: '10.0.0.21' });
+  trial.show({ mac: unknownMac(2), hostname: 'printer-2', ip: '10.0.0.22' });
+  await until('both are reported', () => sandbox.failedCheckins.length === 2);
+  await until(
+    'the diary is written',
+    async () => (await ask(`${trial.url}/api/today`)).text.split('"state":"posted"').length === 3,
+  );
+  await trial.close();
+  const second = await TrialSensor.start({ redis, timeZone: zoneAtNoon() });
+  const page = await open({ redis, timeZone: zoneAtNoon() });
+  const other = await browser.open(second.url);
+  try {
+    // Nobody has shown itself since, and they are here all the same.
+    for (const one of [page, other.page]) {
+      await shows(rowOf(one, unknownMac(1)), 'In Nexudus');
+      await shows(rowOf(one, unknownMac(1)), 'anns-laptop');
+      await shows(one.locator('#arrivals-words'), '2 arrivals, 2 of them unrecognised.');
+    }
+    const story = await openStory(page, unknownMac(2));
+    await story.getByRole('button', { name: 'Equipment, never report' }).press('Enter');
+    await shows(rowOf(other.page, unknownMac(2)), /Ignored\s+labelled as equipment/);
+    trial.show({ mac: unknownMac(3), hostname: 'late' });
+    await shows(rowOf(other.page, unknownMac(3)), 'In Nexudus');
+    await (await openStory(other.page, unknownMac(2))).getByRole('button', { name: 'Undo' }).press('Enter');
+    await shows(story.locator('#story-standing'), 'Unrecognised');
+    expect(other.complaints).toEqual([]);
+  } finally {
+    await other.close();
+    await second.close();
+    await sandbox.close();
+  }
+});
+
+test('what looks like equipment is gathered with its reason; all or some are labelled at once, and undone', async () => {
+  redis = await startRedis();
+  const page = await open({ redis });
+  const section = page.locator('#suggestions');
+  trial.show({ mac: '00:1b:a9:00:00:05', hostname: 'BRN001BA9000005' });
+  trial.show({ mac: '78:45:58:00:00:06', hostname: '<b>U6-Lite</b>' });
+  trial.show({ mac: '78:45:58:00:00:07', hostname: 'lounge' });
+  trial.show({ mac: unknownMac(1), hostname: 'anns-laptop' });
+  await shows(section, '3 devices, which nobody has registered or labelled.');
+  await shows(section, 'It is of a kind that stays in the building (printer).');
+  expect(await section.locator('b').count()).toBe(0);
+  expect(await seriousViolations(page)).toEqual([]);
+  // Suggested is not ignored.
+  await until('all are reported', () => trial.sandbox.failedCheckins.length === 4);
+
+  await section.getByRole('checkbox', { name: 'lounge' }).uncheck();
+  await section.getByRole('button', { name: 'Label 2 devices as equipment' }).press('Enter');
+  await shows(section, '2 devices are labelled as equipment');
+  await shows(page.locator('[data-show="ignored"]'), /^2\s/);
+  await shows(section, '1 device, which nobody has registered or labelled.');
+  await section.getByRole('button', { name: 'Undo' }).press('Enter');
+  await shows(page.locator('[data-show="ignored"]'), /^0\s/);
+  await shows(section, '3 devices, which nobody');
+  expect(await section.getByRole('checkbox', { name: 'lounge' }).isChecked()).toBe(false);
+  await section.getByRole('button', { name: 'Story of lounge' }).click();
+  await shows(storyOf(page), 'it is of a kind that stays in the building');
+  await page.setViewportSize(PHONE);
+  await page.keyboard.press('Escape');
+  expect(await tooWide(page)).toEqual([]);
+  expect(await seriousViolations(page)).toEqual([]);
 });
 
 test('a live update does not take the focus away', async () => {
@@ -389,6 +567,9 @@ test.each(['light', 'dark'] as const)(
     expect(await seriousViolations(page)).toEqual([]);
     await page.setViewportSize(PHONE);
     expect(await seriousViolations(page)).toEqual([]);
+    await openStory(page, unknownMac(1));
+    expect(await seriousViolations(page)).toEqual([]);
+    expect(await tooWide(page)).toEqual([]);
   },
 );
 
@@ -422,5 +603,11 @@ test('five thousand devices stay smooth: few rows are made, and a sort or a sear
   figures['show all again'] = await timed(search(''));
   await page.getByRole('button', { name: 'Show more' }).click();
   expect(await page.locator('#rows tr').count()).toBe(200);
+  await page.locator('#rows tr').first().getByRole('button').press('Enter');
+  await shows(storyOf(page), 'What is it?');
+  figures['sort with a story open'] = await timed(`document.querySelector('th.name button').click()`);
+  for (let n = 0; n < 400; n++) trial.show({ mac: unknownMac(n), ip: ip(n + 6_000) });
+  await shows(page.locator('#story-facts'), /10\.0\.\d+\.\d+/);
+  figures['a story again'] = await timed(`document.getElementById('story-close').click()`);
   process.stdout.write(`5,000 devices, ms [script, until drawn]: ${JSON.stringify(figures)}\n`);
 });

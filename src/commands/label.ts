@@ -2,8 +2,10 @@
 import { formatMac, type MacAddress } from '../addresses/mac-address.js';
 import { ConfigError } from '../config/config.js';
 import { readConfig } from '../config/read.js';
-import { RedisLabelStore } from '../devices/label-store.js';
+import { type LabelStore, RedisLabelStore } from '../devices/label-store.js';
 import { type LabelKind, MAX_LABELS } from '../devices/labels.js';
+import { HubLabelStore } from '../hub/hub-label-store.js';
+import { HubLink } from '../hub/hub-link.js';
 import { countWords } from '../presenters/count-words.js';
 import { labelJson, labelsJson } from '../presenters/label-json.js';
 import { printTable } from '../presenters/table.js';
@@ -45,7 +47,7 @@ export function label(request: LabelRequest, options: { readonly json: boolean }
   });
 }
 
-async function list(store: RedisLabelStore, json: boolean): Promise<void> {
+async function list(store: LabelStore, json: boolean): Promise<void> {
   const labels = labelsJson(await store.all());
   if (json) {
     for (const entry of labels) process.stdout.write(`${JSON.stringify(entry)}\n`);
@@ -59,8 +61,38 @@ async function list(store: RedisLabelStore, json: boolean): Promise<void> {
   process.stdout.write(`${countWords(labels.length, 'label')}.\n`);
 }
 
-async function withLabels<T>(work: (store: RedisLabelStore) => Promise<T>): Promise<T> {
-  const { redisUrl, businessId } = readConfig(process.env, { nexudus: false });
+/** A sensor's labels are its hub's. They can be set and removed from here, but not read. */
+async function withHubLabels<T>(
+  hub: { readonly url: string; readonly token: string },
+  businessId: number | null,
+  work: (store: LabelStore) => Promise<T>,
+): Promise<T> {
+  const link = new HubLink({
+    ...hub,
+    version: 'label',
+    businessId,
+    timeZone: null,
+    state: () => null,
+    onClock: () => {},
+  });
+  const store = new HubLabelStore(link, () => {});
+  const all = () => Promise.reject(new Error('the labels are kept at the hub: list them there'));
+  try {
+    return await work({
+      isLasting: true,
+      all,
+      put: (mac, label) => store.put(mac, label),
+      remove: (mac) => store.remove(mac),
+      labelOf: () => store.labelOf(),
+    });
+  } finally {
+    await link.close();
+  }
+}
+
+async function withLabels<T>(work: (store: LabelStore) => Promise<T>): Promise<T> {
+  const { redisUrl, businessId, hub } = readConfig(process.env, { nexudus: false });
+  if (hub !== null) return await withHubLabels(hub, businessId, work);
   const problems = [
     ...(redisUrl === null
       ? [

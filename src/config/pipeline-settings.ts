@@ -8,9 +8,7 @@ export function pipelineSettings(config: Config): PipelineSettings {
     businessId: config.businessId ?? 0,
     gapMs: config.visitGapMs,
     settleMs: config.settleTimeMs,
-    // A hub alone knows when another sensor of the location has reported the device.
-    reportAgainAfterMs: config.hub === null ? config.reportAgainAfterMs : 0,
-    decidedByHub: config.hub !== null,
+    reportAgainAfterMs: config.reportAgainAfterMs,
     keepAlives,
     ignore,
     reportInactive,

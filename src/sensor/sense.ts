@@ -54,7 +54,10 @@ export function startSensing(config: Config, parts: SensingParts): Sensing {
   const { ignore, reportInactive } = config;
   const source = parts.source ?? watchInterfaces(config, parts.interfaces, equipment, sensorLog);
   const guard = new FloodGuard(config.postsPerMinute);
-  const pipeline = runPipeline(pipelineSettings(config), {
+  const ownSettings = pipelineSettings(config);
+  // The hub decides, and it alone knows when another sensor of the location has reported the device.
+  const settings = config.hub === null ? ownSettings : { ...ownSettings, decidedByHub: true, reportAgainAfterMs: 0 };
+  const pipeline = runPipeline(settings, {
     source,
     ...(config.probePresent ? { probe: (probe) => source.probe(probe) } : {}),
     time: { kind: 'live', steadyMs: () => performance.now(), guard, clock },

@@ -162,6 +162,31 @@ test('labels hold on both sides: set at the hub, at a sensor, and removed again'
   expect(reported()).toEqual([[77, macOf(2).toUpperCase()]]);
 });
 
+test('the commands of a sensor know its hub: doctor tries it, label labels there', async () => {
+  const trial = await hub();
+  const token = await trial.token('madrid', 77);
+  const env = { HUB_URL: trial.url, HUB_TOKEN: token, CAPTURE_INTERFACE: 'lo' };
+  const content = (await cli(['doctor'], env)).stdout;
+  expect(content).toMatch(/^ok +hub +the hub at http:.* takes what this sensor hands over$/m);
+  expect(content).toMatch(/^ok +clock +within 1 s of the hub's$/m);
+  expect(await cli(['label', macOf(1), '--as', 'known', '--name', 'Anna'], env)).toMatchObject({ code: 0, stderr: '' });
+  expect((await cli(['label'], { REDIS_URL: redis.url, NEXUDUS_BUSINESS_ID: '77' })).stdout).toContain('Anna');
+  expect(await cli(['label'], env)).toMatchObject({ code: 1, stderr: expect.stringContaining('list them there') });
+  expect(await cli(['label', macOf(1), '--remove'], env)).toMatchObject({ code: 0 });
+  await trial.revoke('madrid');
+  const revoked = await cli(['doctor'], env);
+  expect(revoked).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/^FAIL +hub +the hub answers 401.*HUB_TOKEN/m),
+  });
+  const away = await cli(['doctor'], { ...env, HUB_URL: 'http://127.0.0.1:1' });
+  expect(away.stdout).toMatch(/^FAIL +hub +the hub does not answer: .*connection refused.*HUB_URL/m);
+  expect(content + revoked.stdout + away.stdout).not.toContain(token);
+  // A replay decides by itself, whatever the environment.
+  const replayed = await cli(['replay', `${import.meta.dirname}/../captures/dhclient-join.pcap`, '--json'], env);
+  expect(replayed.stdout).toContain('"decision":"unrecognised"');
+});
+
 test('a sensor whose clock is wrong hands over the right times, and its offset is measured', async () => {
   const trial = await hub();
   const token = await trial.token('madrid', 77);

@@ -7,6 +7,7 @@ import { readConfig } from '../../config/read.js';
 import { createNexudusClient, type NexudusClient, NexudusError } from '../../nexudus/client.js';
 import { withRedis } from '../../sensor/redis-connection.js';
 import { type Finding, fail, note, ok } from './finding.js';
+import { examineHub } from './hub.js';
 import { listeningAdvice } from './listening.js';
 import { examineRedis } from './redis.js';
 
@@ -122,6 +123,10 @@ async function* redis({ redisUrl }: Config): AsyncGenerator<Finding> {
 }
 
 async function* nexudus(config: Config): AsyncGenerator<Finding> {
+  if (config.hub !== null) {
+    yield* examineHub(config.hub, config);
+    return;
+  }
   if (config.login === null) {
     yield note('Nexudus', 'no login is set: devices are known from KNOWN_DEVICES_FILE alone');
     return;

@@ -127,7 +127,8 @@ function union(earlier: readonly string[], later: readonly string[], isTie: bool
 /** In the order of time; what says the same as what came just before it is left out. */
 function withoutRepeats<T extends { readonly atMs: number }>(news: readonly T[]): T[] {
   const kept: { readonly one: T; readonly told: string }[] = [];
-  const told = news.map((one) => ({ one, told: JSON.stringify({ ...one, atMs: 0 }) }));
+  // In whatever order its parts were written.
+  const told = news.map((one) => ({ one, told: JSON.stringify(Object.entries({ ...one, atMs: 0 }).sort()) }));
   // What came in one millisecond has an order, too, so that every sensor has it in the same.
   told.sort((a, b) => a.one.atMs - b.one.atMs || (a.told < b.told ? -1 : Number(a.told > b.told)));
   for (const next of told) if (kept.at(-1)?.told !== next.told) kept.push(next);

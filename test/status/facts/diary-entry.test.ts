@@ -71,6 +71,18 @@ test('the latest news of a report counts, however the accounts are merged', () =
   }
 });
 
+test('the same news count once, in whatever order their parts are written', () => {
+  const [one, other] = [
+    { atMs: START, state: 'posted' as const, reason: null, recordId: 5 },
+    { recordId: 5, reason: null, state: 'posted' as const, atMs: START },
+  ];
+  const merged = mergeVisits(
+    [diaryVisit({ startMs: START, reports: [one] })],
+    [diaryVisit({ startMs: START, reports: [other] })],
+  );
+  expect(merged[0]?.reports).toEqual([one]);
+});
+
 test('a device keeps its latest visits only', () => {
   const many = Array.from({ length: 40 }, (_, n) =>
     diaryVisit({ startMs: START + n * 1_000, lastMs: START + n * 1_000 }),

@@ -109,6 +109,22 @@ export const VICTIM_HIDING: readonly {
     frames: (victim, { prefix }, request) => [answers(OFFER, request, victim, `${prefix}.153`)],
   },
   {
+    name: "a whole exchange with a server of the victim's name",
+    frames: (victim, { prefix }) => {
+      const made = { chaddr: 'da:a1:19:00:66:fd', xid: 0x44444444 };
+      return [
+        dhcpFrame({ type: DISCOVER, ...made }, { source: made.chaddr }),
+        answers(OFFER, made, victim, `${prefix}.155`),
+        dhcpFrame({ type: REQUEST, ...made, options: [server(victim.ip)] }, { source: made.chaddr }),
+        answers(ACK, made, victim, `${prefix}.155`),
+      ];
+    },
+  },
+  {
+    name: 'an advertisement of the victim itself',
+    frames: ({ mac }) => advertisement(mac, mac, 1_800),
+  },
+  {
     name: "the server's answer, as if the victim relayed it",
     frames: (victim, { prefix }, request) => [answers(ACK, request, victim, `${prefix}.154`, victim.ip)],
   },

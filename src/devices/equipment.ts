@@ -6,6 +6,7 @@ import { vendorOf } from '../addresses/vendor.js';
 import type { Announcement } from '../decode/sighting.js';
 import { AddressHolders, HELD_FOR_MS } from './address-holders.js';
 import { type Announcer, Announcers, isLasting, type Service } from './announcers.js';
+import { DhcpClients } from './dhcp-clients.js';
 import { DhcpRequests } from './dhcp-requests.js';
 import { type IgnoreRules, ignoredBecause, NO_IGNORE_RULES } from './ignore-rules.js';
 
@@ -83,6 +84,7 @@ interface Gateway {
 export class Equipment {
   private readonly own = new Set<MacAddress>();
   private readonly requests = new DhcpRequests();
+  private readonly clients = new DhcpClients();
   private readonly holders = new AddressHolders();
   private readonly gateways = new Map<number, Gateway>();
   /** Those that answer clients: servers, and relays that pass on a server's answers. */
@@ -138,6 +140,9 @@ export class Equipment {
     if (this.options.learn === false) return;
     switch (kind) {
       case 'dhcp-request':
+        this.clients.note(announcement.client, steadyMs);
+        this.requests.add(announcement, steadyMs);
+        return;
       case 'dhcpv6-request':
         this.requests.add(announcement, steadyMs);
         return;
@@ -198,6 +203,7 @@ export class Equipment {
   /** Removes what was learned of a device. The sensor's own addresses stay; its gateway is learned again. */
   forget(mac: MacAddress): void {
     this.requests.forget(mac);
+    this.clients.forget(mac);
     this.holders.forget(mac);
     for (const announcers of [this.dhcp, this.dhcpv6, this.relays, this.ipv6Routers]) announcers.forget(mac);
     for (const [ipv4, { holder, namedBy }] of this.gateways)
@@ -319,6 +325,10 @@ export class Equipment {
   private announcedRoleOf(mac: MacAddress, announcers: Announcers): Role | null {
     for (const announcer of announcers.of(mac, this.nowMs)) {
       const isFirst = announcers.isFirst(announcer, this.nowMs);
+      // A guest can forge a whole exchange, or an advertisement, in the name of a visitor. It can forge a request in the name of a server
+      // too, but not before that one was heard for long.
+      const isLongFirst = isFirst && isLasting(announcer);
+      if (this.clients.has(mac, this.nowMs) && !isLongFirst) continue;
       // A device whose offers no client takes has no role beside a server that clients accept.
       if (isFirst || announcer.isAccepted)
         return { description: describe(announcer.service, isFirst), standing: this.standingOf(announcer, announcers) };

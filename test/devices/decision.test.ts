@@ -48,6 +48,7 @@ test('a private address that shares its identity with a device that is here is s
   expect(decide({ ...phone, kin }, rules({ directory })).hint).toEqual({
     text: expect.stringMatching(/, registered by Stan$/),
     likelyOwner: 'Stan',
+    kin: kin.mac,
   });
   // A burnt-in address is its owner's for good: sharing a name says nothing.
   expect(decide({ ...phone, mac: 0x3c22fb000002, kin }, rules()).hint).toBeNull();

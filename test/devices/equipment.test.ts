@@ -423,6 +423,31 @@ describe('What hides nobody', () => {
     expect(health()).toEqual(['a second DHCP server answers the devices, at 192.168.1.66']);
   });
 
+  test('a whole exchange or an advertisement that is forged in the name of a client, of the first server or not', () => {
+    const { lease, hear, role, health } = network();
+    const isServer = { mac: VICTIM, ip: '192.168.1.50' };
+    lease(isServer);
+    hear(advertisement(VICTIM));
+    lease();
+    // As a device that never asked for an address it is believed; health speaks of it.
+    expect(role(VICTIM)).not.toBeNull();
+    expect(health()).toEqual([`a second DHCP server answers the devices, at ${SERVER_IP}`]);
+    lease({ client: VICTIM });
+    expect([role(SERVER), role(VICTIM)]).toEqual(['a second DHCP server', null]);
+    lease(isServer);
+    hear(advertisement(VICTIM));
+    expect(role(VICTIM)).toBeNull();
+  });
+
+  test('a request in the name of a server that was heard for long', () => {
+    const { lease, role, pass } = network();
+    lease();
+    pass(10 * MINUTE);
+    lease();
+    lease({ client: SERVER, mac: ATTACKER, ip: '192.168.1.66' });
+    expect(role(SERVER)).toBe('the DHCP server');
+  });
+
   test('an answer in the name of the gateway, or of a server that was heard for long', () => {
     const { equipment, lease, role, pass, conflicts } = network();
     equipment.addGateway(0xc0a80101, number(ROUTER));

@@ -1,5 +1,4 @@
-// Makes the picture of the status page in the README: the recorded morning, in a light window, with the story of a device open where the
-// page has stories. Needs Debian's Chromium; run by scripts/picture.
+// Makes the picture of the status page in the README: the recorded morning, in a light window, with the story of a device open. Needs Debian's Chromium; run by scripts/picture.
 import { writeFile } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
 import { freePort } from '../../test/redis-server.js';
@@ -30,8 +29,8 @@ try {
   await until(`${DEVICES} devices are here`, () => morning.sensor.pipeline.tracker.size >= DEVICES);
   await row.waitFor();
   await until('it is reported', () => morning.sandbox.failedCheckins.length > 5);
-  const opener = row.locator('[aria-expanded="false"]').first();
-  if ((await opener.count()) > 0) await opener.click();
+  await row.locator('[data-open]').click();
+  await page.locator('#story-content').waitFor();
   // Half as large as PNG. Playwright makes no WebP, but Chromium does.
   const chrome = await page.context().newCDPSession(page);
   const { data } = await chrome.send('Page.captureScreenshot', { format: 'webp', quality: 85 });

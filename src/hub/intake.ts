@@ -63,7 +63,9 @@ export class Intake {
     const registered = await register.registerSightings(mac, visit.firstMs, visit.lastMs);
     const settled = await this.settle(businessId, visit, timeZone, decision, registered, register);
     const settlement = settled ?? registered.settlement;
-    await this.restore(businessId, mac, decision, settlement, registered);
+    // What was enqueued for the first time just now cannot have been withdrawn.
+    const isFirst = settled === 'reported' && registered.settlement === null && !visit.mayHaveArrived;
+    if (!isFirst) await this.restore(businessId, mac, decision, settlement, registered);
     if (settled !== 'reported') await this.prove(businessId, visit, settlement, registered);
     return { kind: 'taken', decision, settled };
   }

@@ -7,6 +7,8 @@ import type { KnownSensor, SensorTokens } from './sensor-tokens.js';
 
 /** By name of the sensor. */
 const HEARD = '{nwm:hub}:heard';
+/** A sensor that says much is noted this often. */
+const NOTE_EVERY_MS = 5_000;
 const COUNTS_KEPT_SECONDS = 3 * 86_400;
 
 const HEARD_ENTRY = z.object({
@@ -37,6 +39,9 @@ const today = () => new Date().toISOString().slice(0, 10);
 const countsKey = (day: string) => `{nwm:hub}:counts:${day}`;
 
 export class Locations {
+  /** Steady time at which each sensor was noted by this process. */
+  private readonly notedMs = new Map<string, number>();
+
   /** `redis` stays the caller's. */
   constructor(
     private readonly redis: RedisClient,
@@ -44,6 +49,9 @@ export class Locations {
   ) {}
 
   async heard({ name }: KnownSensor, { version, clockOffsetMs, state }: HandOverMessage): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs - (this.notedMs.get(name) ?? Number.NEGATIVE_INFINITY) < NOTE_EVERY_MS) return;
+    this.notedMs.set(name, nowMs);
     const entry: HeardEntry = {
       heardMs: Date.now(),
       version,

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { bounds } from './bounds.js';
 import { directoryCosts } from './directory.js';
+import { hub } from './hub.js';
 import { keepAlives } from './keep-alives.js';
 import { live } from './live.js';
 import { presence } from './presence.js';
@@ -13,7 +14,7 @@ import { startUp } from './start-up.js';
 const HELP = `Measures wifi-monitor, and prints tables. Every time is beside that of a public tool on the same machine, or a count.
 
   --only PART,...   of: start-up, replays, curves, bounds, stages, directory, live,
-                    presence, keep-alives
+                    presence, keep-alives, hub
                     (default: all; a quarter of an hour)
   --rounds N        runs of each command, interleaved; for presence, days (default: 5)
   --first-seed N    for presence: of the first day (default: 1)
@@ -31,6 +32,7 @@ const PARTS: Record<string, (rounds: number, firstSeed: number) => Promise<void>
   live,
   presence,
   'keep-alives': keepAlives,
+  hub,
 };
 
 const { values } = parseArgs({

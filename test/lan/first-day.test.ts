@@ -1,13 +1,15 @@
-// The first day of an operator: printer and access point are reported like visitors, are labelled as equipment, and never reported again: not when
-// they come anew, not after a restart, not by a second sensor. A stranger beside them is reported each time.
+// The first day of an operator: printer and access point are reported like visitors, are suggested with reasons, are labelled as equipment, and never
+// reported again: not when they come anew, not after a restart, not by a second sensor. A stranger beside them is reported each time.
 import { expect } from 'vitest';
 import type { RunningProcess } from '../run-process.js';
+import { until } from '../until.js';
 import { lanTest as test } from './fixture.js';
 import type { Client } from './lan.js';
 
 const PRINTER = { mac: 'f8:0d:ac:31:6b:9e', hostname: 'NPI316B9E', vendorClass: 'Hewlett-Packard JetDirect' };
 const ACCESS_POINT = { mac: '78:45:58:c0:1a:06', hostname: 'U6-Lite-Lounge', vendorClass: 'ubnt' };
-const STRANGER = { mac: '3c:22:fb:4a:11:02', hostname: 'bens-laptop' };
+// Without a class of its own it would send that of BusyBox's client, as small built-in devices do.
+const STRANGER = { mac: '3c:22:fb:4a:11:02', hostname: 'bens-laptop', vendorClass: 'MSFT 5.0' };
 
 /** Every visit is reported, and over soon. */
 const SETTINGS = { VISIT_GAP: '3s', REPORT_AGAIN_AFTER: '0s', SETTLE_TIME: '500ms' };
@@ -42,6 +44,19 @@ test('equipment is labelled once, and never reported again', async ({ lan, senso
   expect(descriptionOf(PRINTER.mac)).toContain('printer');
   expect(descriptionOf(ACCESS_POINT.mac)).toContain('access point');
 
+  const suggested = async () =>
+    (await deployment.command('suggest', '--json'))
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { mac: string; reasons: string[] });
+  const suggestedMacs = async () => (await suggested()).map(({ mac }) => mac).sort();
+  const noted = async () => Number(await deployment.redis.cli('HLEN', '{nwm:77}:diary'));
+  await until('the sensor has noted all three', async () => (await noted()) === all.length);
+  expect(await suggestedMacs()).toEqual([ACCESS_POINT.mac, PRINTER.mac]);
+  const reasons = new Map((await suggested()).map((suggestion) => [suggestion.mac, suggestion.reasons.join('; ')]));
+  expect(reasons.get(PRINTER.mac)).toMatch(/kind that stays in the building \(printer\)/);
+  expect(reasons.get(ACCESS_POINT.mac)).toMatch(/kind that stays in the building \(access point\)/);
+
   await deployment.command('label', PRINTER.mac, '--as', 'equipment', '--name', 'Printer');
   await deployment.command('label', ACCESS_POINT.mac, '--as', 'equipment');
   for (const { mac } of [PRINTER, ACCESS_POINT])
@@ -51,6 +66,7 @@ test('equipment is labelled once, and never reported again', async ({ lan, senso
     (await deployment.checkins()).filter(({ MacAddresses }) => MacAddresses === mac.toUpperCase()).length;
   const counts = async () => await Promise.all([PRINTER, ACCESS_POINT].map(({ mac }) => countOf(mac)));
   const before = await counts();
+  expect(await suggested()).toEqual([]);
 
   /** Everybody comes anew; the stranger, who is the last, is reported. */
   const comeAnew = async (monitor: RunningProcess) => {
@@ -80,5 +96,6 @@ test('equipment is labelled once, and never reported again', async ({ lan, senso
   await sensor.addInterface('eth1');
   const second = await deployment.monitor({ ...SETTINGS, CAPTURE_INTERFACE: 'eth1' });
   await comeAnew(second);
+  expect(await suggested()).toEqual([]);
   expect((await again.stop()).code).toBe(0);
 });

@@ -12,12 +12,18 @@ const PRODUCTS: ReadonlySet<string> = new Set([
   ...words(
     'galaxy samsung sm gt pixel nexus redmi xiaomi mi poco oneplus oppo realme vivo huawei honor moto motorola nokia',
   ),
-  ...words('xperia fairphone nothing lenovo asus lg htc'),
+  ...words(
+    'xperia fairphone nothing lenovo asus lg htc tecno infinix zenfone rog zte blade tcl sony nubia redmagic umidigi doogee',
+  ),
+  ...words('surface thinkpad ideapad elitebook probook latitude inspiron xps vivobook zenbook'),
+  // Consoles, players and televisions.
+  ...words('xbox xboxone playstation ps nintendo switch steamdeck kindle fire chromecast bravia lgwebostv roku firetv'),
   // Default names of systems, and general words for a device.
   ...words(
     'localhost unknown none null raspberrypi raspberry espressif openwrt ubuntu debian fedora archlinux kali linux',
   ),
-  ...words('windows chromebook desktop laptop notebook computer pc phone smartphone tablet'),
+  ...words('manjaro arch mint nixos steamos lineageos'),
+  ...words('windows chromebook desktop laptop notebook computer pc phone smartphone tablet host user home mypc'),
 ]);
 
 /** After the product, generic names have these variants of models, or numbers. */
@@ -29,7 +35,23 @@ const VARIANTS: ReadonlySet<string> = new Set([
     'xcover neo classic power play nord mate nova reno find magic phone tablet galaxy redmi mi poco pixel nfc tv pi',
   ),
   ...words('pc laptop desktop'),
+  ...words(
+    'ce gt stylus smart hot spark note camon zero neo turbo prime premium zoom go duo book carbon yoga stick one series',
+  ),
+  ...words('ii iii iv vi vii switch'),
 ]);
+
+/**
+ * Codes of models, which phones send where nobody named them: OPPO (`CPH2451`), realme (`RMX3085`), vivo (`V2027`), OnePlus (`KB2003`),
+ * Xiaomi (`M2101K6G`, `2201117TG`), Huawei (`MAR-LX1A`), Sony (`XQ-BC72`). A number may follow.
+ */
+const MODEL_CODES = [
+  /^(cph|rmx|v|ac|be|dn|gm|hd|in|kb|le|mt|ne)\d{4}[a-z]?$/,
+  /^(m\d{4}[a-z]\d{1,2}|2\d{5,8})[a-z]{1,3}$/,
+  /^[a-z]{3}-(al|l|lx|n|nx|tl)\d{1,2}[a-z]?$/,
+  /^xq-[a-z]{2}\d{2}$/,
+];
+const NUMBER_BEHIND = /[\s\-_]\(?\d{1,2}\)?$/;
 
 /** `8`, `s23`, `a52s`, `note20`, `13t`, `a525f`, `5g`. */
 const MODEL = /^[a-z]{0,5}\d{1,4}[a-z]{0,3}$/;
@@ -53,6 +75,8 @@ export function isGenericName(name: string): boolean {
   const label = name.toLowerCase().split('.', 1)[0] ?? '';
   if (ANDROID.test(label)) return true;
   if (RANDOM.test(label)) return false;
+  const code = label.replace(NUMBER_BEHIND, '');
+  if (MODEL_CODES.some((codes) => codes.test(code))) return true;
   const [first = '', ...others] = label.split(/[\s\-_()+]+/).filter((word) => word !== '');
   return isProduct(first) && others.every((word) => isVariant(word) || LETTER.test(word));
 }

@@ -50,7 +50,8 @@ function arpRequest({ mac, ipv4s, earlier }: Probe, ownMac: MacAddress, sources:
   // A device need not answer one that is in another network. What it had first may be an address of elsewhere.
   const fitting = ipv4s.flatMap((target) => {
     const from = sources.find(({ address, mask }) => ((address ^ target) & mask) === 0);
-    return from === undefined || from.address === target ? [] : [{ target, from: from.address }];
+    const isOwn = sources.some(({ address }) => address === target);
+    return from === undefined || isOwn || !mayBeHost(target, from.mask) ? [] : [{ target, from: from.address }];
   });
   // It may have gone back to an earlier one.
   const chosen = fitting[fitting.length - 1 - (earlier % fitting.length)];
@@ -67,9 +68,31 @@ function arpRequest({ mac, ipv4s, earlier }: Probe, ownMac: MacAddress, sources:
   return frame;
 }
 
+/**
+ * Whether a device can have the address in a network with this mask. Anybody can claim a multicast or loopback address (RFC 6890), or
+ * that of the network itself or its broadcasts (RFC 1122, 3.2.1.3).
+ */
+function mayBeHost(address: number, mask: number): boolean {
+  const first = address >>> 24;
+  if (first === 0 || first === 127 || first >= 224) return false;
+  const hosts = ~mask >>> 0;
+  // A network of one or two addresses has no broadcast (RFC 3021).
+  if (hosts <= 1) return true;
+  const host = (address & hosts) >>> 0;
+  return host !== 0 && host !== hosts;
+}
+
+/** Whether a device can have the address: it is not unspecified, loopback or multicast (RFC 4861, 4.3: the target is never multicast). */
+function mayBeHost6(address: Uint8Array): boolean {
+  const isUnspecifiedOrLoopback = address.subarray(0, 15).every((octet) => octet === 0);
+  return address[0] !== 0xff && !isUnspecifiedOrLoopback;
+}
+
 /** RFC 4861, 4.3 and 7.3.3: to the unicast address itself, not to its solicited-node multicast address. */
 function neighbourSolicitation({ mac, ipv6s }: Probe, { mac: ownMac, linkLocal }: OwnAddresses): Buffer | null {
-  const shown = ipv6s.map(parseIpv6).filter((address) => address !== null);
+  const shown = ipv6s
+    .map(parseIpv6)
+    .filter((address): address is Uint8Array => address !== null && mayBeHost6(address));
   // Others change by the day (RFC 8981).
   const target = shown.findLast((address) => isLinkLocal(address, 0)) ?? shown.at(-1);
   if (target === undefined || linkLocal === null) return null;

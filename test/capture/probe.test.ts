@@ -75,6 +75,35 @@ test('nobody is asked for an address of another network, for the own one, or for
   expect(asked([])).toBeNull();
 });
 
+test('what an attacker claims and no device can have is not asked for: other own addresses, broadcast, multicast, loopback', () => {
+  const two = { ...OWN, ipv4s: [...OWN.ipv4s, { address: number('10.20.0.3'), mask: number('255.255.255.0') }] };
+  expect(asked(['10.20.0.3'], 0, two)).toBeNull();
+  const claims = [
+    '10.20.0.0',
+    '10.20.0.255',
+    '192.168.255.255',
+    '255.255.255.255',
+    '224.0.0.251',
+    '127.0.0.1',
+    '0.0.0.7',
+  ];
+  const anywhere = { ...OWN, ipv4s: [], linkLocal: null };
+  for (const claim of claims) {
+    expect(asked([claim])).toBeNull();
+    // The true address is asked for all the same.
+    expect(asked(['10.20.0.5', claim])).toBe('10.20.0.5');
+  }
+  for (const claim of claims.slice(3)) expect(asked([claim], 0, anywhere)).toBeNull();
+  // A link of two addresses has no broadcast (RFC 3021).
+  const pair = { ...OWN, ipv4s: [{ address: number('10.20.0.2'), mask: number('255.255.255.254') }] };
+  expect(asked(['10.20.0.3'], 0, pair)).toBe('10.20.0.3');
+  for (const claim of ['ff02::1', 'ff05::1:3', '::1']) {
+    expect(probeFrame(probe({ ipv6s: [claim] }), OWN)).toBeNull();
+    const target = probeFrame(probe({ ipv6s: ['fd77::5', claim] }), OWN)?.subarray(62, 78);
+    expect(target?.toString('hex')).toBe(Buffer.from(ipv6Address('fd77::5')).toString('hex'));
+  }
+});
+
 test('an interface without an address asks as a host that has none yet (RFC 5227, 1.1)', () => {
   const none = { ...OWN, ipv4s: [], linkLocal: null };
   const frame = probeFrame(probe({ ipv4s: ['10.20.0.5'], ipv6s: ['fe80::5'] }), none);
@@ -91,10 +120,14 @@ test('of IPv6 addresses the link-local one is asked for, which does not change',
 
 test('no probe is ever sent to more than one device, and each says truly who asks', () => {
   const [sighting, announcement] = [new Sighting(), new Announcement()];
-  const octets = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  // Addresses that a device can have: 10.0.0.0/8, no end of a network of 16; unicast.
+  const ipv4 = fc
+    .tuple(fc.nat(0xfffff), fc.integer({ min: 2, max: 13 }))
+    .map(([net, host]) => 0x0a000000 + net * 16 + host);
+  const octets = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((any) => Uint8Array.from([0x20, ...any.slice(1)]));
   const mac = fc.integer({ min: 1, max: 2 ** 40 - 1 }).map((low) => 0x3c_0000000000 + low);
   fc.assert(
-    fc.property(mac, mac, fc.nat(0xffffffff), octets, fc.boolean(), (device, ownMac, ip, target, hasIpv4) => {
+    fc.property(mac, mac, ipv4, octets, fc.boolean(), (device, ownMac, ip, target, hasIpv4) => {
       const ipv6 = [...Array(8).keys()].map((i) =>
         ((target[2 * i] ?? 0) * 256 + (target[2 * i + 1] ?? 0)).toString(16),
       );

@@ -23,7 +23,7 @@ export async function run(argv: readonly string[], version: string): Promise<num
     exitCode = code;
   };
   const program = new Command('wifi-monitor')
-    .description('Reports every visit of an unregistered device in a coworking space to Nexudus')
+    .description('Reports unregistered devices in a coworking space to Nexudus, each once a working day')
     .version(version, '-V, --version', 'print the version')
     .exitOverride()
     .showHelpAfterError('(wifi-monitor --help lists commands and options)')

@@ -48,7 +48,7 @@ test('asks again after each wrong answer, counts what each interface hears, writ
   const setup = start(sensor.netns);
   await setup.answer(/E-mail of the monitor's account.*: $/, 'admin@example.com');
   await setup.answer(/password \(not shown\): $/, 'open sesame');
-  await setup.answer(/Nexudus refuses the login.*E-mail.*\[admin@example\.com\]: $/s, '');
+  await setup.answer(/Nexudus refuses the login.*incorrect\. Try again.*E-mail.*\[admin@example\.com\]: $/s, '');
   await setup.answer(/password \(not shown\): $/, 'secret');
   await setup.answer(/two-factor login, if it has one: $/, 'no!');
   await setup.answer(/must be the base32 secret.*two-factor login, if it has one: $/s, '');
@@ -70,7 +70,7 @@ test('asks again after each wrong answer, counts what each interface hears, writ
   await setup.waitFor(/Redis answers.*ok +configuration.*ok +login/s);
   // This Redis keeps no append-only file, which doctor does not let pass.
   expect(await setup.exit()).toBe(1);
-  expect(setup.shown).toMatch(/FAIL +Redis +AOF persistence is off/);
+  expect(setup.shown).toMatch(/FAIL +Redis +AOF persistence is off.*start it with "wifi-monitor monitor"/s);
   expect(setup.shown).not.toMatch(/open sesame|secret(?! shown when)/);
   expect(modeOf('.env')).toBe(0o600);
   expect(written()).toEqual({

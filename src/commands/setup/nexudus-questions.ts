@@ -100,7 +100,8 @@ async function tryLogin(client: NexudusClient): Promise<string | null> {
     const { failure } = error;
     switch (failure.kind) {
       case 'login-refused':
-        return `Nexudus refuses the login: ${failure.message}. Try again.`;
+        // Nexudus's own words may end with a full stop.
+        return `Nexudus refuses the login: ${failure.message.replace(/\.$/, '')}. Try again.`;
       case 'unavailable':
       case 'unexpected':
         return `${failure.message}. Check the way to the internet, then try again.`;

@@ -22,6 +22,9 @@ const QUESTIONS = `wifi-monitor setup asks questions, so it needs a terminal. It
 and write them to .env in this directory, with mode 600. Without a terminal, write that file yourself (see .env.example).
 `;
 
+const NEXT = `Once nothing of this fails, start it with "wifi-monitor monitor". Its page is then at http://127.0.0.1:9467.
+With DRY_RUN=true in .env it decides and posts nothing, which is right for the first day.`;
+
 /** Other ways to give what is asked for: beside it they would be wrong, so they are commented out. */
 const OTHER_WAYS: Answers = {
   NEXUDUS_USERNAME_FILE: '',
@@ -62,7 +65,9 @@ export async function setup({ composeDirectory }: { readonly composeDirectory: s
   writeEnvFile('.env', { ...OTHER_WAYS, ...answers });
   process.stdout.write('\nWritten to .env, which only its owner can read. "wifi-monitor doctor" says:\n\n');
   for (const [name, value] of Object.entries({ ...OTHER_WAYS, ...answers })) process.env[name] = value;
-  return await doctor({ watchMs: null });
+  const code = await doctor({ watchMs: null });
+  process.stdout.write(`\n${NEXT}\n`);
+  return code;
 }
 
 interface Asking {

@@ -8,10 +8,27 @@ import type { PipelineListener } from '../src/pipeline/listeners.js';
 import type { Pipeline } from '../src/pipeline/pipeline.js';
 import type { HealthPatience } from '../src/sensor/notifier.js';
 import { type Sensor, startSensor } from '../src/sensor/sensor.js';
-import { ARP, arp, ascii, dhcp, ethernet, IPV4, ipv4, option, REQUEST, udp } from './decode/frames.js';
+import {
+  ARP,
+  arp,
+  ascii,
+  dhcp,
+  ethernet,
+  IPV4,
+  ipv4,
+  ndpFrame,
+  neighborAdvertisement,
+  option,
+  REQUEST,
+  targetLinkLayer,
+  udp,
+} from './decode/frames.js';
 import { HandFedSource } from './hand-fed-source.js';
 import { freePort, type RedisServer } from './redis-server.js';
 import { until } from './until.js';
+
+/** RFC 4861 section 4.4. */
+const OVERRIDE = 0x20;
 
 /** A device as it shows itself on the wire. */
 export interface Shown {
@@ -142,7 +159,7 @@ export class TrialSensor {
     return this.sensor().pipeline;
   }
 
-  /** A device joins or is still here: an ARP announcement, after a DHCP request where it has a name. */
+  /** A device joins or is still here: it announces its address by ARP or, if that is IPv6, by ND; after a DHCP request where it has a name. */
   show({ mac, ip = '10.0.0.9', hostname, vlan }: Shown, atMs = Date.now()): void {
     const link = { source: mac, tags: vlan === undefined ? [] : [[0x8100, vlan] as [number, number]] };
     this.interface.frames++;
@@ -151,7 +168,12 @@ export class TrialSensor {
       const request = dhcp({ type: REQUEST, chaddr: mac, options: [option(12, ascii(hostname))] });
       this.source.give(ethernet(IPV4, ipv4(udp(request)), link), atMs);
     }
-    this.source.give(ethernet(ARP, arp({ sha: mac, spa: ip }), link), atMs);
+    this.source.give(
+      ip.includes(':')
+        ? ndpFrame(neighborAdvertisement(ip, OVERRIDE, targetLinkLayer(mac)), link)
+        : ethernet(ARP, arp({ sha: mac, spa: ip }), link),
+      atMs,
+    );
   }
 
   /** Everybody's visit is over at once. */

@@ -32,7 +32,7 @@ const COLUMNS = [
     by: ({ hostname, mac }) => (hostname === null ? `\uffff${mac}` : hostname.toLowerCase()),
   },
   { id: 'vendor', title: 'Kind', by: (device) => (device.kind ?? device.vendor)?.toLowerCase() ?? null },
-  { id: 'address', title: 'Address', by: (device) => ipOrder(device.ips.at(-1)) },
+  { id: 'address', title: 'Address', by: (device) => ipOrder(shownIp(device)) },
   { id: 'since', title: 'Since', by: (device) => -device.firstMs, isDown: true },
   { id: 'seen', title: 'Last sign of life', by: (device) => -device.lastMs, isDown: true },
   { id: 'decision', title: 'Decision', by: (device) => DECISION_ORDER.indexOf(device.decision) },
@@ -295,6 +295,11 @@ function ipOrder(ip) {
   return parts.length === 4 ? parts.reduce((sum, part) => sum * 256 + part, 0) : 2 ** 32;
 }
 
+/** The latest IPv4 address, by which people know a device; else the latest of IPv6. */
+function shownIp({ ips }) {
+  return ips.findLast((ip) => !ip.includes(':')) ?? ips.at(-1);
+}
+
 /** Text from the wire is kept apart from its surroundings, whichever way it is written (bdi). */
 function newRow({ mac }) {
   const cell = (name, ...children) => element('td', { role: 'cell', class: name }, ...children);
@@ -325,7 +330,7 @@ function fillRow(row, device) {
   if (device.kind === null) setTwo(vendor, maker, device.vendorClass ?? '');
   else setTwo(vendor, device.kind, maker);
   vendor.classList.toggle('unknown', device.kind === null && device.vendor === null);
-  setTwo(address, device.ips.at(-1) ?? 'no address', device.vlan === null ? '' : `VLAN ${device.vlan}`);
+  setTwo(address, shownIp(device) ?? 'no address', device.vlan === null ? '' : `VLAN ${device.vlan}`);
   address.classList.toggle('unknown', device.ips.length === 0);
   fillTimes(since, seen, device);
   setBadge(decision, device.decision, DECISIONS[device.decision], device.coworker?.name ?? device.reason);

@@ -105,6 +105,19 @@ test('a device that arrives appears, is decided and reported, is seen again, and
   await shows(row, 'anns-laptop');
 });
 
+test('a device is shown with its IPv4 address, also when its latest one is of IPv6', async () => {
+  const page = await open();
+  const addressOf = (mac: string) => rowOf(page, mac).locator('.address');
+  trial.show({ mac: unknownMac(1), ip: 'fe80::1' });
+  await shows(addressOf(unknownMac(1)), 'fe80::1');
+  trial.show({ mac: unknownMac(1), ip: '10.0.0.21' });
+  trial.show({ mac: unknownMac(1), ip: 'fd77::1' });
+  await shows(addressOf(unknownMac(1)), '10.0.0.21');
+  await page.locator('[data-open]').click();
+  await shows(page.locator('#story-content'), 'fd77::1');
+  expect(await textOf(addressOf(unknownMac(1)))).toContain('10.0.0.21');
+});
+
 test('trouble is told in words, and so is its end', async () => {
   const page = await open();
   await shows(page.locator('#verdict'), 'All is well.');

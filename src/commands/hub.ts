@@ -8,7 +8,7 @@ import { endOnUnexpected, onSignals } from './running.js';
 export async function hub(version: string): Promise<number> {
   const config = readConfig(process.env, { nexudus: false, hub: true });
   const log = await createLogger(config.logLevel);
-  endOnUnexpected(log, config.logMacs);
+  endOnUnexpected(log, config);
   const stopped = new Promise<void>((resolve) => onSignals(log, resolve));
   const running = await startHub(config, { version, log });
   log.info('hub started');

@@ -14,7 +14,7 @@ export async function monitor(version: string): Promise<number> {
   const config = readConfig(process.env, { nexudus: true });
   const interfaces = interfacesOf(config);
   const log = await createLogger(config.logLevel);
-  endOnUnexpected(log, config.logMacs);
+  endOnUnexpected(log, config);
   const stopping = new AbortController();
   onSignals(log, () => stopping.abort());
   if (process.getuid?.() === 0) {

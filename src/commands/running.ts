@@ -17,9 +17,12 @@ export function onSignals(log: Logger, stop: () => void): void {
 }
 
 /** No half-dead state: what nobody expected ends the process, and the supervisor starts it again. */
-export function endOnUnexpected(log: Logger, logMacs: Config['logMacs']): void {
+export function endOnUnexpected(log: Logger, config: Config): void {
+  const secrets = secretsIn(config);
   const end = (error: unknown) => {
-    const text = (full: string) => textForLog(full, logMacs);
+    // Nobody knows what is in such a text.
+    const text = (full: string) =>
+      secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), textForLog(full, config.logMacs));
     log.fatal({ cause: text(error instanceof Error ? error.message : String(error)) }, 'unexpected error');
     // For whoever develops this, not for operators.
     if (error instanceof Error) log.debug({ stack: text(error.stack ?? '') }, 'where it happened');
@@ -27,4 +30,10 @@ export function endOnUnexpected(log: Logger, logMacs: Config['logMacs']): void {
   };
   process.on('uncaughtException', end);
   process.on('unhandledRejection', end);
+}
+
+function secretsIn({ login, redisUrl, statusToken, notify, hub }: Config): string[] {
+  const inLogin = login?.kind === 'password' ? [login.password, login.totpSecret] : [login?.accessToken];
+  const all = [...inLogin, redisUrl, statusToken, notify?.secret, hub?.token];
+  return all.flatMap((secret) => secret || []);
 }

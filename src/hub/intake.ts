@@ -97,7 +97,8 @@ export class Intake {
     decision: Decision,
     { startMs, isOlderThanKept }: RegisteredVisit,
   ): Report {
-    const { mac, kind, hostname, ipv4, ipv6, via, proven, mayHaveArrived } = visit;
+    const { mac, kind, hostname, ipv4, ipv6, via, kin, proven, mayHaveArrived } = visit;
+    const likelyOwner = this.settings.hintOwners ? (decision.hint?.likelyOwner ?? null) : null;
     return {
       id: visitId(businessId, mac, startMs),
       businessId,
@@ -109,10 +110,11 @@ export class Intake {
       ipv4,
       ipv6,
       via,
-      likelyOwner: this.settings.hintOwners ? (decision.hint?.likelyOwner ?? null) : null,
+      likelyOwner,
       inactive: inactiveOwner(decision),
       sent: mayHaveArrived || isOlderThanKept,
       proven,
+      ...(likelyOwner === null ? {} : { kin }),
     };
   }
 

@@ -31,7 +31,6 @@ export interface DayBudget {
   spent(): Promise<DaySpent>;
 }
 
-const KEPT_SECONDS = 2 * 86_400;
 const DAY_MS = 86_400_000;
 
 /** Returns the ms until the next day begins. */
@@ -94,7 +93,9 @@ export function budgetInRedis(redis: RedisClient, perDay: number): DayBudget {
   return budget(perDay, async (what, more, day) => {
     const key = what === 'posts' ? `{nwm:outbox}:posts:${day}` : `{nwm:outbox}:unproven-posts:${day}`;
     if (more === 0) return Number((await redis.get(key)) ?? 0);
-    const answers = await redis.multi().incrby(key, more).expire(key, KEPT_SECONDS).exec();
+    // Nobody asks for it once the day is over. It is given up then, and a post that began before midnight may still give one back.
+    const leftMs = Math.max(1_000, Date.parse(day) + DAY_MS - Date.now());
+    const answers = await redis.multi().incrby(key, more).pexpire(key, leftMs).exec();
     const [error, used] = answers?.[0] ?? [new Error('Redis does not count the posts')];
     if (error) throw error;
     return Number(used);

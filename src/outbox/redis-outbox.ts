@@ -263,19 +263,32 @@ export class RedisOutbox implements Outbox {
     return dropped;
   }
 
-  /** Removes every entry of a device, delivered ones too. What is being delivered cannot be removed: it counts as busy. */
+  /**
+   * Removes every entry of a device, delivered ones too, and takes it out of the entries of others. What is being delivered can be
+   * neither removed nor changed: it counts as busy.
+   */
   async forget(mac: MacAddress): Promise<{ removed: number; busy: number }> {
     let removed = 0;
     let busy = 0;
     const jobs = await this.queue.getJobs(['wait', 'prioritized', 'delayed', 'completed', 'failed', 'active']);
     for (const job of jobs) {
       // A job that is removed meanwhile is listed as undefined.
+      if (job?.data.kin?.mac === mac && !(await this.forgetKin(job))) busy++;
       if (job?.data.mac !== mac) continue;
       if (await isRemoved(job)) removed++;
       else busy++;
     }
     await this.lifetimes.touchAndClear();
     return { removed, busy };
+  }
+
+  /** Returns false when the entry is being delivered: whoever delivers it writes it as it was. */
+  private async forgetKin(job: Job<Report>): Promise<boolean> {
+    if (await job.isActive()) return false;
+    const { kin: _kin, ...report } = job.data;
+    // An entry that is gone meanwhile names nobody.
+    await job.updateData({ ...report, likelyOwner: null }).catch(() => {});
+    return true;
   }
 
   async close(): Promise<void> {

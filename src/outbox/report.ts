@@ -13,6 +13,9 @@ export interface Report extends CheckinFacts {
    * can make up an address that is seen once.
    */
   readonly proven: boolean;
-  /** On its way to a hub: a device that showed the same identity and fell silent when this one came. The hub knows whose it is. */
+  /**
+   * A device that showed the same identity and fell silent when this one came. On its way to a hub, which knows whose it is; and beside
+   * `likelyOwner`, so that the name goes when that device is to be forgotten.
+   */
   readonly kin?: Kin | null | undefined;
 }

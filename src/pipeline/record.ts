@@ -83,7 +83,7 @@ export function reportOf(
     inactive,
     sent,
     proven: hasProvenItself(visit),
-    ...(settings.decidedByHub === true ? { kin: visit.kin } : {}),
+    ...(settings.decidedByHub === true || likelyOwner !== null ? { kin: visit.kin } : {}),
   };
 }
 

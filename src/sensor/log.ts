@@ -12,10 +12,16 @@ export function macForLog(setting: Config['logMacs']): MacForLog {
   return setting === 'full' ? formatMac : (mac) => formatMac(mac).replace(/^(..:..:..):..:..:(..)$/, '$1:**:**:$2');
 }
 
+/** Also as four digits three times, and as a number: as the code has it. No time of ours has so many digits. */
+const MACS = /\b(?:(?:[0-9a-f]{2}[:-]?){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|\d{14,15})\b/gi;
+
 /** Masks every MAC in a text from elsewhere, such as an error message of Nexudus. */
 export function textForLog(text: string, setting: Config['logMacs']): string {
   if (setting === 'full') return text;
-  return text.replace(/\b([0-9a-f]{2}[:-]?){5}[0-9a-f]{2}\b/gi, (found) => macForLog('masked')(parseMac(found) ?? 0));
+  return text.replace(MACS, (found) => {
+    const mac = found.length > 12 && /^\d+$/.test(found) ? Number(found) : parseMac(found.replaceAll('.', ''));
+    return macForLog('masked')(mac !== null && mac < 2 ** 48 ? mac : 0);
+  });
 }
 
 /** Writes JSON lines, or readable text on a terminal. `destination` is for tests. */

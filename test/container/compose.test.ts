@@ -123,6 +123,8 @@ test('Redis in compose.yaml keeps an append-only file, evicts nothing, and liste
   expect(command).toContain('redis-server - --bind 127.0.0.1 --');
   expect(command).toContain('--appendonly yes');
   expect(command).toContain('--maxmemory-policy noeviction');
+  // What is gone from memory goes from the file soon, not with the 64 MB that are usual. No snapshot keeps it either.
+  expect(command).toContain("--auto-aof-rewrite-min-size 64kb --auto-aof-rewrite-percentage 100 --save ''");
   expect(redis).toMatchObject({ network_mode: 'host', volumes: ['redis-data:/data'], cap_drop: ['ALL'] });
   expect(redis).toHaveProperty('healthcheck');
 });
@@ -275,6 +277,28 @@ test('the sensor of a chain has no login, and its settings are valid; the hub ha
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test.each(['compose.yaml', 'compose.hub.yaml', 'compose.sensor.yaml'])(
+  'what docker inspect shows of the containers of %s holds no secret: each comes as a file',
+  (name) => {
+    const { secrets = {} } = parse(read(name)) as { secrets?: Record<string, Record<string, string>> };
+    expect(Object.keys(secrets).length).toBeGreaterThan(0);
+    // Not from a variable either: Compose would read it from the environment of whoever starts it.
+    for (const secret of Object.values(secrets)) expect(Object.keys(secret)).toEqual(['file']);
+    const services = Object.values(servicesOf(name));
+    for (const { environment, command } of services) {
+      for (const [variable, value] of Object.entries(environment))
+        if (/PASSWORD|SECRET|TOKEN|_KEY/.test(variable)) expect(value, variable).toMatch(/^\/run\/secrets\/|^true$/);
+      // Nor does an argument: `$$` is for the shell inside.
+      expect(command.join(' ').replaceAll('$$', '')).not.toMatch(/\$\{?\w*(PASSWORD|SECRET|TOKEN)/);
+    }
+  },
+);
+
+test('docker/.env.example, whose lines docker inspect shows, asks for the user name, and for no other secret', () => {
+  const asked = Object.keys(parseEnv(read('.env.example')));
+  expect(asked.filter((name) => (SECRETS as readonly string[]).includes(name))).toEqual(['NEXUDUS_USERNAME']);
 });
 
 test('no core dump holds what is in memory: in the containers, in the image without compose, and under systemd', () => {

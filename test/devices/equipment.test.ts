@@ -664,3 +664,30 @@ describe('How sure a role is', () => {
     expect([role(ATTACKER), role(ROUTER)]).toEqual([null, 'the DHCP server']);
   });
 });
+
+describe('a device that is forgotten', () => {
+  test('has no role any more, whatever it was, and gets it again by what it sends from then on', () => {
+    const { equipment, role, lease, holds, pass } = network();
+    lease();
+    holds(ROUTER, ROUTER_IP);
+    expect([role(SERVER), role(ROUTER)]).toEqual([expect.any(String), expect.any(String)]);
+    for (const mac of [SERVER, ROUTER]) equipment.forget(number(mac));
+    expect([role(SERVER), role(ROUTER)]).toEqual([null, null]);
+    pass(MINUTE);
+    lease();
+    holds(ROUTER, ROUTER_IP);
+    expect([role(SERVER), role(ROUTER)]).toEqual([expect.any(String), expect.any(String)]);
+  });
+
+  test('is no conflict any more, and what others have learned stays', () => {
+    const { equipment, lease, health, role } = network();
+    lease();
+    lease({ mac: VICTIM, ip: '192.168.1.77' });
+    const before = role(SERVER);
+    expect(health()).toHaveLength(1);
+    equipment.forget(number(VICTIM));
+    expect(health()).toEqual([]);
+    expect(role(VICTIM)).toBeNull();
+    expect(role(SERVER)).toBe(before);
+  });
+});

@@ -131,6 +131,20 @@ test.each<[string, () => Promise<LabelStore>]>([
   expect((await store.all()).size).toBe(MAX_LABELS);
 });
 
+test('the version of the labels is gone a day after the last of them, and stays while there is one', async () => {
+  const store = new RedisLabelStore(redis, 77);
+  const life = () => redis.ttl('{nwm:77}:labels:version');
+  await store.put(MAC, PRINTER);
+  await store.put(MAC + 1, PRINTER);
+  await store.remove(MAC);
+  expect(await life()).toBe(-1);
+  await store.remove(MAC + 1);
+  expect(await life()).toBeGreaterThan(0);
+  expect(await life()).toBeLessThanOrEqual(86_400);
+  await store.put(MAC, PRINTER);
+  expect(await life()).toBe(-1);
+});
+
 test('what is no label of ours is left out', async () => {
   const store = new RedisLabelStore(redis, 77);
   await store.put(MAC, PRINTER);

@@ -1,6 +1,7 @@
 // MAC addresses and names are personal data: what logs may show of them, and that a device can be forgotten.
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
+import { until } from '../until.js';
 import { STATUS_PORT } from './deployment.js';
 import { lanTest as test } from './fixture.js';
 
@@ -27,16 +28,24 @@ function notations(mac: string): string[] {
   ];
 }
 
-test.extend('seed', SEED).for(['trace', 'info'])(
+test.extend('seed', SEED).for(['trace', 'debug', 'info', 'warn'])(
   'at level %s the log shows no address, no person and no secret',
   async (level, { lan, deployment }) => {
-    const monitor = await deployment.monitor({
+    const headers = { authorization: `Bearer ${STATUS_TOKEN}` };
+    const told = (path: string) =>
+      deployment.status(path, headers).then(
+        ({ text }) => text,
+        () => '',
+      );
+    const monitor = deployment.start({
       NEXUDUS_PASSWORD: PASSWORD,
       STATUS_TOKEN,
       STATUS_PORT,
       LOG_LEVEL: level,
       LOG_MACS: 'masked',
     });
+    // At level warn it does not say that it listens.
+    await until('it listens, and has read the directory', async () => /"status":"ok"/.test(await told('/healthz')));
     const join = async (mac: string, hostname: string) => (await lan.client({ mac, hostname })).lease();
     await join(VISITOR, 'visitors-laptop');
     await join(KNOWN, 'carlas-laptop');
@@ -49,7 +58,7 @@ test.extend('seed', SEED).for(['trace', 'info'])(
     });
     await join(REFUSED, 'refused-laptop');
     await monitor.waitForLine(/Nexudus refuses this failed check-in/);
-    await monitor.waitForLine(/"decision":"recognised"/);
+    await until('the other is recognised', async () => (await told('/api/devices')).includes('Carla'));
     await deployment.redis.restart();
     expect((await monitor.stop()).code).toBe(0);
 
@@ -57,11 +66,11 @@ test.extend('seed', SEED).for(['trace', 'info'])(
     for (const mac of [VISITOR, REFUSED, KNOWN]) {
       for (const form of notations(mac)) expect(text.toLowerCase(), form).not.toContain(form);
     }
-    expect(text).toContain('3c:22:fb:**:**:56');
+    expect(text).toContain('3c:22:fb:**:**:57');
     const secrets = [PASSWORD, JSON.stringify(PASSWORD).slice(1, -1), encodeURIComponent(PASSWORD), STATUS_TOKEN];
     for (const secret of [...secrets, 'Carla']) expect(text, secret).not.toContain(secret);
     // Host names are there to debug only.
-    expect(text.includes('visitors-laptop')).toBe(level === 'trace');
+    expect(text.includes('visitors-laptop')).toBe(level === 'trace' || level === 'debug');
     // Every line is JSON, and none is a stack trace.
     for (const line of monitor.stdout) expect(() => JSON.parse(line)).not.toThrow();
     expect(text).not.toMatch(/\bat \S+ \(.*:\d+:\d+\)/);
@@ -110,6 +119,49 @@ test('forget removes a device everywhere it is kept, also from the memory of the
     await redis.quit();
   }
 });
+
+/** What may be there for longer than RETENTION after a monitor was killed. */
+const WAITS = /^\{nwm:outbox\}:failed-checkins:(\d+-[0-9a-f]{12}-\d+|wait|prioritized|delayed|active|stalled)$/;
+const NUMBERS = /^\{nwm:outbox\}:(unproven-)?posts:\d{4}-\d\d-\d\d$/;
+
+test.extend('seed', SEED)(
+  'a monitor that is killed and never started again leaves nothing after RETENTION but what waits, and how many were posted today',
+  async ({ lan, deployment }) => {
+    const monitor = await deployment.monitor({ RETENTION: '70s', VISIT_GAP: '5s' });
+    const redis = new Redis(deployment.redis.socketPath);
+    try {
+      const join = async (mac: string) => (await lan.client({ mac, hostname: 'annas-laptop' })).lease();
+      await join(VISITOR);
+      await deployment.received(VISITOR);
+      await join(KNOWN);
+      await monitor.waitForLine(/"decision":"recognised"/);
+      const action = { kind: 'answer', status: 503 };
+      await deployment.fault({ method: 'POST', path: '/api/spaces/failedcheckins', action, count: 1_000_000 });
+      await join(REFUSED);
+      const waiting = async () =>
+        traces(REFUSED, await contents(redis)).filter((dump) => WAITS.test(dump.split(' ')[0] ?? ''));
+      await until('its report waits', async () => (await waiting()).length > 0);
+      expect(traces(VISITOR, await contents(redis)).length).toBeGreaterThan(0);
+      monitor.kill('SIGKILL');
+      expect(await monitor.exit()).toEqual({ code: null, signal: 'SIGKILL' });
+
+      await until('all else is gone', async () => {
+        const rest = (await redis.keys('*')).filter((key) => !WAITS.test(key) && !NUMBERS.test(key));
+        return rest.length === 0 && traces(VISITOR, await contents(redis)).length === 0;
+      });
+      expect((await waiting()).length).toBeGreaterThan(0);
+      for (const key of await redis.keys('*')) {
+        // Also what waits does not do so for ever. A key that has just expired has -2.
+        expect(await redis.ttl(key), key).not.toBe(-1);
+        if (!NUMBERS.test(key)) continue;
+        expect(await redis.get(key)).toMatch(/^\d+$/);
+        expect(await redis.ttl(key)).toBeLessThanOrEqual(86_400);
+      }
+    } finally {
+      await redis.quit();
+    }
+  },
+);
 
 /** Everything in Redis as text: each key with what is in it. */
 async function contents(redis: Redis): Promise<string[]> {

@@ -1,6 +1,7 @@
 // Nothing that the outbox writes into Redis stays there for ever: with no sensor left, only what waits is there after the retention.
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { budgetInRedis } from '../../src/outbox/day-budget.js';
 import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
 import type { Report } from '../../src/outbox/report.js';
@@ -133,6 +134,22 @@ test('what has waited for longer than OUTBOX_RETENTION is dropped and counted', 
   expect(await outbox.list(10)).toEqual([]);
   await outbox.enqueue(reportFor(3));
   expect((await outbox.clean()).dropped).toBe(0);
+});
+
+test("the day's numbers of posts are numbers alone, and gone when the day is", async () => {
+  const budget = budgetInRedis(redis, 100);
+  const { giveBack } = await budget.claim(false);
+  await budget.claim(true);
+  await giveBack();
+  const keys = (await redis.keys('*')).sort();
+  expect(keys).toEqual([
+    expect.stringMatching(/^\{nwm:outbox\}:posts:\d{4}-\d\d-\d\d$/),
+    expect.stringMatching(/^\{nwm:outbox\}:unproven-posts:\d{4}-\d\d-\d\d$/),
+  ]);
+  expect(await redis.mget(keys)).toEqual(['1', '0']);
+  const endMs = Date.parse(keys[0]?.slice(-10) ?? '') + DAY_MS;
+  // A key lives for a second at least, also when the day has just ended.
+  for (const key of keys) expect(await redis.pexpiretime(key)).toBeLessThanOrEqual(Math.max(endMs, Date.now()) + 2_000);
 });
 
 test('what an earlier version left without a time to live gets one', async () => {

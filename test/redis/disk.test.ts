@@ -109,6 +109,15 @@ test('of all sensors on one Redis, one rewrites the file, again and again', asyn
   expect(Number(rewrites)).toBeLessThan(Number(turns));
 });
 
+test('it does so in each period, whether or not anything has expired in it', async () => {
+  const { redis } = await serverWith(composedRedisArguments());
+  closing.push(rewriteRegularly(redis, { everyMs: 100, onForbidden: () => {} }));
+  const rewrites = async () => Number(/calls=(\d+)/.exec(await bgrewriteaofOf(redis))?.[1] ?? 0);
+  await until('it was rewritten three times', async () => (await rewrites()) >= 3);
+  // There never was another key than the one that says whose turn it is.
+  expect((await redis.keys('*')).filter((key) => !key.endsWith(':rewrite-turn'))).toEqual([]);
+});
+
 test('that a Redis forbids it is told once', async () => {
   const { server, redis } = await serverWith(composedRedisArguments());
   await redis.call('ACL', 'SETUSER', 'limited', 'on', '>pass', '~*', '&*', '+@all', '-bgrewriteaof');

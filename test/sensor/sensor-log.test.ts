@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { InterfaceState } from '../../src/capture/interface-watch.js';
 import type { FrameCounts } from '../../src/pipeline/frame-counts.js';
-import { createLogger } from '../../src/sensor/log.js';
+import { createLogger, textForLog } from '../../src/sensor/log.js';
 import { SensorLog } from '../../src/sensor/sensor-log.js';
 import { FloodGuard } from '../../src/visits/flood-guard.js';
 import { reportFor } from '../outbox/trial-reports.js';
@@ -95,4 +95,16 @@ test('keep-alives that cannot be captured are told of with the cause, and when t
     { level: 'warn', cause: 'cannot capture on eth0: out of memory', msg: expect.stringMatching(/^eth0: .* cannot/) },
     { level: 'info', msg: 'eth0: keep-alives are heard again' },
   ]);
+});
+
+test('an address in a text from elsewhere is masked however it is written, and a time is none', () => {
+  const spellings = ['3c:22:fb:ab:cd:56', '3C-22-FB-AB-CD-56', '3c22fbabcd56', '3c22.fbab.cd56', `${0x3c22fbabcd56}`];
+  for (const mac of spellings) expect(textForLog(`at ${mac}.`, 'masked')).toBe('at 3c:22:fb:**:**:56.');
+  expect(textForLog(`at ${spellings.at(-1)}.`, 'full')).toBe(`at ${spellings.at(-1)}.`);
+  expect(textForLog('record 1772442001000 of 1.2.3', 'masked')).toBe('record 1772442001000 of 1.2.3');
+});
+
+test('that reports were dropped after OUTBOX_RETENTION is an error, with their number alone', () => {
+  log.onDropped(3);
+  expect(lines).toMatchObject([{ level: 'error', reports: 3, msg: expect.stringMatching(/OUTBOX_RETENTION/) }]);
 });

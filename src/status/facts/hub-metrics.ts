@@ -18,6 +18,7 @@ export class HubMetrics implements PipelineListener {
     'decision',
   );
   private readonly deliveries = this.counter('deliveries', 'Tries to deliver a failed check-in', 'location', 'outcome');
+  private readonly dropped = this.counter('outbox_dropped', 'Failed check-ins that waited for too long');
   private readonly refused = this.counter('hub_refused', 'Messages that were not taken, by reason', 'reason');
   private readonly answers = this.counter('nexudus_answers', 'Answers of Nexudus, by HTTP status', 'status');
   private readonly answerSeconds = new Histogram({
@@ -62,6 +63,10 @@ export class HubMetrics implements PipelineListener {
 
   onOutcome({ businessId }: Report, { kind }: Outcome): void {
     this.deliveries.inc({ location: businessId, outcome: kind });
+  }
+
+  onDropped(reports: number): void {
+    this.dropped.inc(reports);
   }
 
   /** Nexudus answered with `status`, or not at all (null), after `ms`. */

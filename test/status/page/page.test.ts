@@ -146,6 +146,17 @@ test('a refused check-in is told with its reason; the retry button sends it once
   expect(trial.sandbox.failedCheckins).toHaveLength(1);
 });
 
+test('check-ins that waited for longer than OUTBOX_RETENTION are told of: on the page, in health and to Prometheus', async () => {
+  redis = await startRedis();
+  // Cleaning comes 24 times in RETENTION.
+  const page = await open({ redis, retentionMs: 12_000, outboxRetentionMs: 1_000, environment: { VISIT_GAP: '1s' } });
+  trial.sandbox.fault({ method: 'POST', path: CHECKINS, action: { kind: 'answer', status: 503 }, count: 1_000_000 });
+  trial.show({ mac: unknownMac(1) });
+  await shows(page.locator('#outbox-words'), '1 failed check-in was dropped after waiting for too long.');
+  await shows(page.locator('#reasons'), '1 failed check-in was dropped after waiting for longer than OUTBOX_RETENTION');
+  expect(await (await fetch(`${trial.url}/metrics`)).text()).toMatch(/^wifi_monitor_outbox_dropped_total 1$/m);
+});
+
 test('the page says that the connection is lost, and comes back by itself', async () => {
   const page = await open();
   trial.show({ mac: unknownMac(1) });

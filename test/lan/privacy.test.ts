@@ -45,7 +45,10 @@ test.extend('seed', SEED).for(['trace', 'debug', 'info', 'warn'])(
       LOG_MACS: 'masked',
     });
     // At level warn it does not say that it listens.
-    await until('it listens, and has read the directory', async () => /"status":"ok"/.test(await told('/healthz')));
+    await until('it listens, and has read the directory', async () => {
+      const health = await told('/api/health');
+      return health.includes('"state":"capturing"') && health.includes('"loaded":true');
+    });
     const join = async (mac: string, hostname: string) => (await lan.client({ mac, hostname })).lease();
     await join(VISITOR, 'visitors-laptop');
     await join(KNOWN, 'carlas-laptop');

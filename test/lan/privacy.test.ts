@@ -130,7 +130,7 @@ const NUMBERS = /^\{nwm:outbox\}:(unproven-)?posts:\d{4}-\d\d-\d\d$/;
 test.extend('seed', SEED)(
   'a monitor that is killed and never started again leaves nothing after RETENTION but what waits, and how many were posted today',
   async ({ lan, deployment }) => {
-    const monitor = await deployment.monitor({ RETENTION: '70s', VISIT_GAP: '5s' });
+    const monitor = await deployment.monitor({ NEXUDUS_PASSWORD: PASSWORD, RETENTION: '70s', VISIT_GAP: '5s' });
     const redis = new Redis(deployment.redis.socketPath);
     try {
       const join = async (mac: string) => (await lan.client({ mac, hostname: 'annas-laptop' })).lease();

@@ -2,8 +2,17 @@
 import type { MacAddress } from '../addresses/mac-address.js';
 import type { LinkType } from '../decode/link-layer.js';
 
-/** Takes in a frame. `frame` is reused: only its first `length` bytes are valid, and only during the call. */
-export type FrameHandler = (frame: Buffer, length: number, eventMs: number, linkType: LinkType) => void;
+/**
+ * Takes in a frame. `frame` is reused: only its first `length` bytes are valid, and only during the call. `heardOn` is the bit of the
+ * interface that heard it, where the source has several.
+ */
+export type FrameHandler = (
+  frame: Buffer,
+  length: number,
+  eventMs: number,
+  linkType: LinkType,
+  heardOn?: number,
+) => void;
 
 /** Takes in the source of a broadcast or multicast frame that `FrameHandler` is not given. */
 export type KeepAliveHandler = (mac: MacAddress, eventMs: number) => void;

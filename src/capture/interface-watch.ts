@@ -6,7 +6,7 @@ import { type CaptureStats, freeClosedCaptures, type LiveCapture } from './live-
 import { captureLive, type FrameCapture, type LiveCaptureOptions } from './live-interface.js';
 import { captureKeepAlives } from './live-keep-alives.js';
 import { type NetworkInterface, ownAddressesOn, readDrops, readInterface } from './network-interfaces.js';
-import { type OwnAddresses, type Probe, probeFrame } from './probe.js';
+import { chooseWay, type OwnAddresses, type Probe } from './probe.js';
 
 const LOOK_EVERY_MS = 1_000;
 /** pcap cannot free captures of deleted interfaces, some 2 MB each. When there are more than this, a new process must be started. */
@@ -53,6 +53,8 @@ export interface InterfaceState {
 }
 
 interface Watched {
+  /** Tells the first 30 interfaces apart; all others share one. */
+  readonly bit: number;
   readonly status: InterfaceState;
   capture: FrameCapture | null;
   openedIndex: number;
@@ -116,7 +118,8 @@ export class InterfaceWatch implements WatchedSource {
     names: readonly string[],
     private readonly options: InterfaceWatchOptions,
   ) {
-    this.watched = names.map((name) => ({
+    this.watched = names.map((name, index) => ({
+      bit: 1 << Math.min(index, 30),
       status: {
         name,
         state: 'missing',
@@ -189,17 +192,12 @@ export class InterfaceWatch implements WatchedSource {
     return this.watched.map(({ status }) => status);
   }
 
-  /** Where several interfaces are in the device's network, they take turns. */
   probe(probe: Probe): boolean {
     if (this.watched.some(({ own }) => own?.mac === probe.mac)) return false;
-    const ways = this.watched.flatMap((entry) => {
-      const frame = canProbe(entry) ? probeFrame(probe, entry.own) : null;
-      return frame === null ? [] : [{ entry, frame }];
-    });
-    const way = ways[probe.earlier % ways.length];
-    if (way === undefined || way.entry.capture?.inject(way.frame) !== true) return false;
-    way.entry.status.probes++;
-    this.recentProbes[this.probesSent++ % MAX_RECENT_PROBES] = way.frame;
+    const chosen = chooseWay(probe, this.watched.filter(canProbe));
+    if (chosen === null || chosen.way.capture?.inject(chosen.frame) !== true) return false;
+    chosen.way.status.probes++;
+    this.recentProbes[this.probesSent++ % MAX_RECENT_PROBES] = chosen.frame;
     return true;
   }
 
@@ -253,7 +251,7 @@ export class InterfaceWatch implements WatchedSource {
         if (this.recentProbes.length > 0 && this.isOwnProbe(frame, length)) return;
         status.frames++;
         status.lastFrameMs = performance.now();
-        onFrame(frame, length, eventMs, linkType);
+        onFrame(frame, length, eventMs, linkType, entry.bit);
       });
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;

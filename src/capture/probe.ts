@@ -9,6 +9,8 @@ export interface Probe {
   readonly ipv4s: readonly number[];
   /** The same, as text. */
   readonly ipv6s: readonly string[];
+  /** Bits of the interfaces that heard it; 0 when there is only one. */
+  readonly heardOn: number;
   /** How often it was asked since it fell silent. */
   readonly earlier: number;
 }
@@ -20,6 +22,12 @@ export interface OwnAddresses {
   readonly ipv4s: readonly { readonly address: number; readonly mask: number }[];
   /** Sixteen octets; null when the interface has none. */
   readonly linkLocal: Uint8Array | null;
+}
+
+/** An interface through which devices can be asked. */
+export interface ProbeWay {
+  readonly bit: number;
+  readonly own: OwnAddresses;
 }
 
 const ETHERTYPE_ARP = 0x0806;
@@ -114,6 +122,23 @@ function neighbourSolicitation({ mac, ipv6s }: Probe, { mac: ownMac, linkLocal }
   frame.writeUIntBE(ownMac, option + 2, 6);
   frame.writeUInt16BE(checksum(frame, ip, icmp), icmp + 2);
   return frame;
+}
+
+/**
+ * Returns the way through which to ask, and the frame; null when nobody is to be asked. A device is asked only where it was heard: whoever
+ * claims an address of another network (guests and staff, say) must not make the sensor send there. Where several interfaces are in
+ * the device's network, they take turns.
+ */
+export function chooseWay<Way extends ProbeWay>(
+  probe: Probe,
+  ways: readonly Way[],
+): { readonly way: Way; readonly frame: Buffer } | null {
+  const fitting = ways.flatMap((way) => {
+    const wasHeard = probe.heardOn === 0 || (probe.heardOn & way.bit) !== 0;
+    const frame = wasHeard ? probeFrame(probe, way.own) : null;
+    return frame === null ? [] : [{ way, frame }];
+  });
+  return fitting[probe.earlier % fitting.length] ?? null;
 }
 
 function ethernet(destination: MacAddress, source: MacAddress, etherType: number, payload: number): Buffer {

@@ -73,6 +73,8 @@ export class Sighting {
   repeater: MacAddress = 0;
   /** A DHCP server's ACK to the device, from a server that is believed; who knows the servers sets it. */
   leased = false;
+  /** The bit of the interface that heard the frame; 0 when there is only one. Who listens sets it. It is no fact about the device. */
+  heardOn = 0;
 
   /**
    * Returns all facts but `parameterList` as one number. Sightings with the same facts have the same number. It is never 0.
@@ -103,6 +105,7 @@ export class Sighting {
     this.forwarded = false;
     this.repeater = 0;
     this.leased = false;
+    this.heardOn = 0;
   }
 }
 

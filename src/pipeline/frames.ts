@@ -77,7 +77,7 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     return false;
   }
 
-  const onFrame: FrameHandler = (frame, length, frameMs, linkType) => {
+  const onFrame: FrameHandler = (frame, length, frameMs, linkType, heardOn = 0) => {
     counts.frames++;
     const verdict = decodeFrame(frame, length, linkType, sighting, announcement);
     const steadyMs = advance(frameMs);
@@ -86,6 +86,7 @@ export function frameHandlers(edges: FrameEdges, counts: FrameCounts): FrameHand
     if (verdict === 'sighting' || verdict === 'other') equipment.learn(announcement, steadyMs);
     if (verdict === 'sighting') {
       counts.sightings++;
+      sighting.heardOn = heardOn;
       sighting.leased = announcement.kind === 'dhcp-ack' && equipment.isDhcpServer(announcement.station);
       tracker.attribute(sighting, steadyMs);
       if (hearsSightings) listeners.emit('onSighting', sighting, eventMs);

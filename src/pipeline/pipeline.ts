@@ -161,8 +161,8 @@ async function runLive(
 ): Promise<void> {
   const timer = new TrackerTimer(tracker, steadyMs);
   await source.run(
-    (frame, length, eventMs, linkType) => {
-      onFrame(frame, length, eventMs, linkType);
+    (frame, length, eventMs, linkType, heardOn) => {
+      onFrame(frame, length, eventMs, linkType, heardOn);
       timer.schedule();
     },
     onKeepAlive === undefined

@@ -30,7 +30,8 @@ export class Probing {
   private go(): void {
     const { silent, guard, steadyMs, probe } = this.edges;
     const nowMs = steadyMs();
-    const ask = ({ mac, ipv4s, ipv6s }: Visit, earlier: number) => probe({ mac, ipv4s, ipv6s, earlier });
+    const ask = ({ mac, ipv4s, ipv6s, heardOn }: Visit, earlier: number) =>
+      probe({ mac, ipv4s, ipv6s, heardOn, earlier });
     const isSent = !guard.isHoldingBack(nowMs) && silent.ask(nowMs, ask);
     this.timer = setTimeout(() => this.go(), isSent ? PROBE_EVERY_MS : silent.lookEveryMs);
   }

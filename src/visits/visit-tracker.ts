@@ -199,6 +199,7 @@ export class VisitTracker {
       else if (atMs < table.get(row, FIRST_MS)) table.set(row, FIRST_MS, atMs);
       table.set(row, ACTIVE_MS, steadyMs);
       table.set(row, SIGHTINGS, table.get(row, SIGHTINGS) + 1);
+      table.visitIn(row).heardOn |= sighting.heardOn;
       const isNews = this.merge(row, sighting);
       const dueMs = table.get(row, DUE_MS);
       if (isNews && dueMs > steadyMs + options.settleMs) this.due(this.bursts, row, steadyMs + options.settleMs);
@@ -269,6 +270,7 @@ export class VisitTracker {
     const visit = new Visit(sighting.mac, eventMs);
     const row = table.add(visit);
     visit.row = row;
+    visit.heardOn = sighting.heardOn;
     table.set(row, FIRST_MS, eventMs);
     table.set(row, LAST_MS, eventMs);
     table.set(row, ACTIVE_MS, steadyMs);

@@ -38,6 +38,8 @@ export class Visit {
   forwarded = false;
   /** A DHCP server that is believed gave the device its address. */
   leased = false;
+  /** Bits of the interfaces on which the device was sighted; 0 when there is only one. */
+  heardOn = 0;
 
   /** The row in the visit table, which has what changes with every frame. */
   row = 0;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatMac, parseMac } from '../../src/addresses/mac-address.js';
-import { type OwnAddresses, type Probe, probeFrame } from '../../src/capture/probe.js';
+import { chooseWay, type OwnAddresses, type Probe, probeFrame } from '../../src/capture/probe.js';
 import { decodeFrame } from '../../src/decode/frame.js';
 import { Announcement, Sighting } from '../../src/decode/sighting.js';
 import { bytes, ipv4Address, ipv6Address } from '../decode/frames.js';
@@ -23,7 +23,7 @@ const OWN: OwnAddresses = {
 
 function probe(shown: Partial<Omit<Probe, 'ipv4s'>> & { ipv4s?: string[] } = {}): Probe {
   const { ipv4s = [], ...rest } = shown;
-  return { mac: parseMac(DEVICE) ?? 0, ipv6s: [], earlier: 0, ...rest, ipv4s: ipv4s.map(number) };
+  return { mac: parseMac(DEVICE) ?? 0, ipv6s: [], heardOn: 0, earlier: 0, ...rest, ipv4s: ipv4s.map(number) };
 }
 
 const asked = (ipv4s: string[], earlier = 0, own = OWN) => {
@@ -104,6 +104,25 @@ test('what an attacker claims and no device can have is not asked for: other own
   }
 });
 
+test('a device is asked only where it was heard: a guest who claims an address of the staff makes nobody send to the staff', () => {
+  const net = (ip: string) => ({ ...OWN, ipv4s: [{ address: number(ip), mask: number('255.255.255.0') }] });
+  const ways = [
+    { bit: 1, own: net('10.20.0.2') },
+    { bit: 2, own: { ...net('10.30.0.2'), linkLocal: null } },
+    { bit: 4, own: net('10.20.0.3') },
+  ];
+  const through = (heardOn: number, ipv4s: string[], earlier = 0, ipv6s: string[] = []) =>
+    chooseWay(probe({ ipv4s, ipv6s, heardOn, earlier }), ways)?.way.bit ?? null;
+  expect(through(2, ['10.20.0.5'])).toBeNull();
+  expect(through(2, [], 0, ['fe80::5'])).toBeNull();
+  expect(through(2, ['10.30.0.5', '10.20.0.5'])).toBe(2);
+  // Two interfaces in one network take turns, if both have heard it.
+  expect([0, 1, 2].map((earlier) => through(5, ['10.20.0.5'], earlier))).toEqual([1, 4, 1]);
+  expect([0, 1].map((earlier) => through(4, ['10.20.0.5'], earlier))).toEqual([4, 4]);
+  // The source did not say where.
+  expect(through(0, ['10.20.0.5'])).toBe(1);
+});
+
 test('an interface without an address asks as a host that has none yet (RFC 5227, 1.1)', () => {
   const none = { ...OWN, ipv4s: [], linkLocal: null };
   const frame = probeFrame(probe({ ipv4s: ['10.20.0.5'], ipv6s: ['fe80::5'] }), none);
@@ -131,7 +150,7 @@ test('no probe is ever sent to more than one device, and each says truly who ask
       const ipv6 = [...Array(8).keys()].map((i) =>
         ((target[2 * i] ?? 0) * 256 + (target[2 * i + 1] ?? 0)).toString(16),
       );
-      const asks = { mac: device, ipv4s: hasIpv4 ? [ip] : [], ipv6s: [ipv6.join(':')], earlier: 0 };
+      const asks = { mac: device, ipv4s: hasIpv4 ? [ip] : [], ipv6s: [ipv6.join(':')], heardOn: 0, earlier: 0 };
       const own = { mac: ownMac, ipv4s: [{ address: (ip ^ 1) >>> 0, mask: 0xfffffff0 }], linkLocal: OWN.linkLocal };
       const frame = probeFrame(asks, own);
       expect(frame?.readUIntBE(0, 6)).toBe(device);

@@ -104,9 +104,9 @@ export class Station {
 
 /** Where a monitor runs, with a loopback of its own. Redis and the sandbox API have to run in here too to be reached. */
 export class Sensor extends Station {
-  /** Adds an interface to the same LAN; also under a name that was deleted before. */
-  addInterface(name: string, mac?: string): Promise<void> {
-    return this.lan.attach(this, name, mac);
+  /** Adds an interface to the same LAN, or to a VLAN that a client is in; also under a name that was deleted before. */
+  addInterface(name: string, mac?: string, vlan?: string): Promise<void> {
+    return this.lan.attach(this, name, mac, vlan);
   }
 
   async deleteInterface(name: string): Promise<void> {

@@ -189,6 +189,35 @@ test('what one interface sends is no sighting on another that hears it', async (
   await listening.stop();
 });
 
+test('a guest who claims an address of the staff makes the sensor send nothing into the network of the staff', async ({
+  lan,
+  sensor,
+  deployment,
+}) => {
+  const [honest, liar, victim] = ['3c:22:fb:00:0e:08', '3c:22:fb:00:0e:09', '3c:22:fb:00:0e:0a'];
+  const guests = [await lan.client({ mac: honest, vlan: 30 }), await lan.client({ mac: liar, vlan: 30 })];
+  // A switch port of the staff, with somebody on it who never says anything.
+  await lan.client({ mac: victim, vlan: 40 });
+  await sensor.addInterface('eth1', undefined, '30');
+  await sensor.addInterface('eth2', undefined, '40');
+  await sensor.run('ip', ['address', 'add', '10.88.0.2/24', 'dev', 'eth1']);
+  await sensor.run('ip', ['address', 'add', `${SENSOR_IP}/24`, 'dev', 'eth2']);
+  const file = join(lan.directory, 'to-staff.pcap');
+  const recording = await sensor.tcpdump(['-i', 'eth2', '-Q', 'out', '-w', file]);
+  const monitor = await deployment.monitor({ ...SETTINGS, CAPTURE_INTERFACE: 'eth1,eth2' });
+  await monitor.waitForLine(/eth2: devices that are silent are asked/);
+  const addresses = ['10.88.0.31', '10.77.0.32'];
+  for (const [index, address] of addresses.entries()) {
+    await guests[index]?.useAddress(address);
+    await guests[index]?.announce();
+  }
+  await until('the honest guest is asked, and stays', async () => (await deployment.visitMs(honest)) > GAP_MS);
+  await monitor.waitForLine(new RegExp(`"mac":"${liar}".*visit over`));
+  await monitor.stop();
+  await recording.stop();
+  expect(await framesOf(sensor, file)).toEqual([]);
+});
+
 test('the log says through which interfaces devices are asked; one without an address asks from none', async ({
   lan,
   deployment,

@@ -33,8 +33,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function see(mac: number): void {
+function see(mac: number, heardOn = 0): void {
   const sighting = new Sighting();
+  sighting.heardOn = heardOn;
   sighting.mac = mac;
   sighting.ipv4 = 0x0a000005;
   tracker.observe(sighting, Date.now(), performance.now());
@@ -50,10 +51,20 @@ test('who is due is asked for the addresses it has shown, one frame at a time', 
   vi.advanceTimersByTime(GAP_MS / 3 - 1);
   expect(sent).toEqual([]);
   vi.advanceTimersByTime(60_000);
-  expect(sent[0]?.probe).toEqual({ mac: FIRST, ipv4s: [0x0a000005], ipv6s: [], earlier: 0 });
+  expect(sent[0]?.probe).toEqual({ mac: FIRST, ipv4s: [0x0a000005], ipv6s: [], heardOn: 0, earlier: 0 });
   expect(sent).toHaveLength(300);
   const gaps = sent.slice(1).map(({ atMs }, index) => atMs - (sent[index]?.atMs ?? 0));
   expect(Math.min(...gaps)).toBeGreaterThan(1_000 / 20);
+});
+
+test('the question says on which interfaces the device was sighted, those without news included', () => {
+  for (const bit of [2, 2, 8]) see(FIRST, bit);
+  see(FIRST + 1, 4);
+  vi.advanceTimersByTime(GAP_MS / 3 + 1_000);
+  expect(sent.map(({ probe }) => [probe.mac, probe.heardOn])).toEqual([
+    [FIRST, 10],
+    [FIRST + 1, 4],
+  ]);
 });
 
 test('nobody is asked in a flood; who was due is asked when it is over', () => {

@@ -246,6 +246,7 @@ async function healthFacts(
   return {
     version,
     upMs: process.uptime() * 1_000,
+    isDryRun: false,
     steadyMs: performance.now(),
     interfaces: [],
     redis: { isReachable: store.isReady?.() === true && views !== null },

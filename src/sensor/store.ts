@@ -33,7 +33,7 @@ export interface Store {
   readonly redis: RedisClient | null;
   /** The connections that visits and reports are written by; none when everything is in memory. */
   readonly connections: readonly RedisClient[];
-  /** Whether Redis is connected; null when everything is in memory. */
+  /** Whether Redis is connected, which in a dry run keeps labels and diary; null without REDIS_URL. */
   readonly isReady: (() => boolean) | null;
   readonly register: VisitRegister;
   readonly outbox: Outbox;
@@ -70,7 +70,7 @@ async function openMemoryStore(config: Config, businessId: number, redisLog: Log
   return {
     redis: null,
     connections: [],
-    isReady: null,
+    isReady: redis === null ? null : () => redis.status === 'ready',
     register: new MemoryVisitRegister(config.visitGapMs, config.retentionMs),
     outbox,
     budget: budgetInMemory(config.postsPerDay),

@@ -31,6 +31,8 @@ const MUCH_OF_DAY = 0.75;
 export interface HealthFacts {
   readonly version: string;
   readonly upMs: number;
+  /** DRY_RUN: nothing is posted. */
+  readonly isDryRun: boolean;
   readonly interfaces: readonly Readonly<InterfaceState>[];
   /** Null without REDIS_URL. */
   readonly redis: { readonly isReachable: boolean } | null;
@@ -98,6 +100,7 @@ export interface Health {
   readonly working: boolean;
   readonly version: string;
   readonly uptimeSeconds: number;
+  readonly dryRun: boolean;
   readonly capture: readonly {
     readonly interface: string;
     readonly state: InterfaceState['state'];
@@ -141,6 +144,7 @@ export function healthOf(facts: HealthFacts): Health {
     working: facts.interfaces.length === 0 || facts.interfaces.some(({ state }) => state !== 'failed'),
     version: facts.version,
     uptimeSeconds: seconds(facts.upMs),
+    dryRun: facts.isDryRun,
     capture: facts.interfaces.map((watched) => ({
       interface: watched.name,
       state: watched.state,

@@ -66,6 +66,7 @@ export async function factsAbout(sensor: SensorFacts): Promise<HealthFacts> {
   return {
     version: sensor.version,
     upMs: process.uptime() * 1_000,
+    isDryRun: sensor.isDryRun,
     steadyMs,
     interfaces: sensor.watch.states(),
     redis: sensor.isRedisReady === null ? null : { isReachable: sensor.isRedisReady() && outbox !== null },

@@ -39,7 +39,7 @@ function verdict(state, words, reasons) {
 
 const STATES = { capturing: 'listening', 'no-link': 'no link', down: 'down', missing: 'missing', failed: 'failed' };
 
-function showFacts({ capture, nexudus, redis, directory }) {
+function showFacts({ capture, nexudus, redis, directory, dryRun }) {
   const facts = capture.map((one) => {
     const age = one.lastFrameAgeSeconds;
     const last = age === null ? 'no frame yet' : `last frame ${agoOrNow(age)}`;
@@ -58,6 +58,7 @@ function showFacts({ capture, nexudus, redis, directory }) {
   ]);
   if (redis === null) facts.push(['Redis', 'none', 'not used: a restart forgets']);
   else facts.push(['Redis', redis.reachable ? 'ok' : 'bad', redis.reachable ? 'reachable' : 'does not answer']);
+  if (dryRun) facts.push(['Dry run', 'none', 'nothing is posted (DRY_RUN)']);
   fill(
     byId('facts'),
     facts.map(([name, state, words]) => [name, words, state]),

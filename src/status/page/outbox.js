@@ -4,14 +4,16 @@ import { agoWords, byId, countWords, element, setText, timeWords } from './words
 const MAX_SHOWN = 20;
 const STATES = { waiting: 'Waiting', delayed: 'Put back', active: 'Being sent', failed: 'Refused' };
 
+const DRY_RUN = 'Nothing is posted to Nexudus, because this is a dry run (DRY_RUN).';
+
 let drawn = '';
 let problem = null;
 
 byId('retry-all').addEventListener('click', ({ currentTarget }) => retry(null, currentTarget));
 
-/** Null: the outbox does not answer. */
-export function showOutbox(outbox) {
-  setText(byId('outbox-words'), problem ?? sentence(outbox));
+/** Null: the outbox does not answer. In a dry run nothing is ever in it. */
+export function showOutbox(outbox, { isDryRun }) {
+  setText(byId('outbox-words'), problem ?? (isDryRun ? DRY_RUN : sentence(outbox)));
   const entries = outbox?.entries.slice(0, MAX_SHOWN) ?? [];
   byId('retry-all').hidden = (outbox?.counts.failed ?? 0) < 2;
   // Drawn anew only when it is another list: a button that is about to be pressed must stay where it is.

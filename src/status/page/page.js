@@ -15,6 +15,8 @@ const devices = new Devices();
 let source;
 let heardMs = 0;
 let isComplete = false;
+let isDryRun = false;
+let latestOutbox;
 /** What arrives while the full state is on its way is shown with it. */
 let shown = null;
 
@@ -78,8 +80,10 @@ function take(update) {
     showArrivals(status.arrivals);
     showCounters(status);
     devices.open = status.health.visits.open;
+    isDryRun = status.health.dryRun;
   }
-  if (outbox !== undefined) showOutbox(outbox);
+  if (outbox !== undefined) latestOutbox = outbox;
+  if (latestOutbox !== undefined) showOutbox(latestOutbox, { isDryRun });
   if (suggestions !== undefined) showSuggestions(suggestions);
   if (isComplete) devices.show();
 }

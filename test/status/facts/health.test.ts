@@ -26,6 +26,7 @@ const DAY = { posts: 100, perDay: 2_500, unproven: 40, unprovenPerDay: 1_500 };
 const WELL: HealthFacts = {
   version: '1.2.3',
   upMs: 100_000,
+  isDryRun: false,
   interfaces: [ETH0],
   redis: { isReachable: true },
   nexudus: { lastSuccessAgeMs: 1_000, failures: [] },
@@ -48,6 +49,7 @@ test('when all is well health is ok, and tells the numbers', () => {
     working: true,
     version: '1.2.3',
     uptimeSeconds: 100,
+    dryRun: false,
     capture: [
       {
         interface: 'eth0',

@@ -118,6 +118,19 @@ test('a device is shown with its IPv4 address, also when its latest one is of IP
   expect(await textOf(addressOf(unknownMac(1)))).toContain('10.0.0.21');
 });
 
+test('a dry run says that it posts nothing, and that its labels are in Redis', async () => {
+  redis = await startRedis();
+  const page = await open({ redis, environment: { DRY_RUN: 'true' } });
+  await shows(page.locator('#facts'), /Redis\s+reachable/);
+  await shows(page.locator('#facts'), /Dry run\s+nothing is posted/);
+  trial.show({ mac: unknownMac(1) });
+  await shows(rowOf(page, unknownMac(1)), /Dry run\s+would be reported/);
+  expect(await textOf(page.locator('#outbox-words'))).toMatch(
+    /^Nothing is posted to Nexudus, because this is a dry run/,
+  );
+  expect(trial.sandbox.failedCheckins).toEqual([]);
+});
+
 test('trouble is told in words, and so is its end', async () => {
   const page = await open();
   await shows(page.locator('#verdict'), 'All is well.');

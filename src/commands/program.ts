@@ -112,7 +112,11 @@ function addReplay(program: Command, exitWith: ExitWith): void {
     .description('run capture files (pcap, pcapng) through the same pipeline')
     .argument('<file...>', 'capture files, or patterns such as "day-*.pcap"; they are read in the order of time')
     .option('--json', 'print one JSON object a line: each visit, then a summary', false)
-    .option('--post', 'really post the failed check-ins to Nexudus, none twice (nothing leaves the machine otherwise)', false)
+    .option(
+      '--post',
+      'really post the failed check-ins to Nexudus, none twice (nothing leaves the machine otherwise)',
+      false,
+    )
     .option('--known <file>', 'CSV file (mac,name) of known devices')
     .option(
       '--ignore <rule>',

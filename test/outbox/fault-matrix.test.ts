@@ -148,11 +148,14 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
 
   test('when different entries fail in a row, the API is the cause: all wait', async () => {
     const { outbox, start } = await make();
-    sandbox.fault({ ...POST, count: 3, action: { kind: 'answer', status: 500 } });
+    sandbox.fault({ ...POST, count: 1_000, action: { kind: 'answer', status: 500 } });
     for (let number = 1; number <= 3; number++) await outbox.enqueue(reportFor(number));
     deliverer = start(deliver());
+    // On a busy machine the first may be tried once more before the second.
+    await until('all wait', () => outcomes.some(({ kind }) => kind === 'pause'));
+    expect(outcomes[0]?.kind).toBe('put-back');
+    sandbox.clearFaults();
     await until('all arrive', () => arrived().length === 3);
-    expect(outcomes.slice(0, 2).map(({ kind }) => kind)).toEqual(['put-back', 'pause']);
   });
 
   test('adding an entry again does nothing, also after it was delivered', async () => {

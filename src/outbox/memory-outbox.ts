@@ -170,6 +170,7 @@ export class MemoryOutbox implements Outbox {
       case 'await-proof':
         item.reason = outcome.reason;
         item.notBeforeMs = performance.now() + outcome.ms;
+        item.turn = this.nextTurn(item.report);
         break;
       case 'refused':
         item.reason = outcome.reason;
@@ -265,7 +266,7 @@ export class MemoryOutbox implements Outbox {
       id === null ? [...this.failed.values()] : [...this.failed.values()].filter((item) => item.report.id === id);
     for (const item of again) {
       this.failed.delete(item.report.id);
-      this.entries.set(item.report.id, { ...item, notBeforeMs: 0 });
+      this.entries.set(item.report.id, { ...item, notBeforeMs: 0, turn: this.nextTurn(item.report) });
     }
     this.wake?.();
     return again.length;

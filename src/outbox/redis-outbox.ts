@@ -94,7 +94,8 @@ export class RedisOutbox implements Outbox {
   async enqueue(report: Report): Promise<void> {
     const { id } = report;
     const priority = await this.turns.next(report.businessId, report.proven ? 'proven' : 'unproven');
-    const job = new Job(this.queue, 'failed-checkin', report, { ...this.jobOptions, jobId: id, priority }, id);
+    const options = { ...this.jobOptions, jobId: id, priority, timestamp: await this.nowMs() };
+    const job = new Job(this.queue, 'failed-checkin', report, options, id);
     const transaction = (await this.queue.backend.client).multi();
     await job.addJob(transaction);
     this.lifetimes.limitAdded(transaction, id);
@@ -108,7 +109,7 @@ export class RedisOutbox implements Outbox {
     const job = state === 'completed' ? await this.queue.getJob(id) : undefined;
     if (job === undefined || !isNotNeeded(job.returnvalue)) return 'none';
     try {
-      await this.lifetimes.limitWaiting(id, job.timestamp);
+      await this.lifetimes.limitWaiting(id, await this.ageMs(job));
       await job.retry('completed');
     } catch (error) {
       if ((await this.queue.getJobState(id)) === 'completed') throw error;
@@ -118,7 +119,8 @@ export class RedisOutbox implements Outbox {
 
   async prove(id: string, businessId: number): Promise<'done' | 'busy'> {
     const job = await this.queue.getJob(id);
-    if (job === undefined) return 'done';
+    // For what was delivered a turn would be wasted: the next report of the location would have to wait for it.
+    if (job === undefined || isDelivered(job)) return 'done';
     // The line alone says who is proven: the report itself may be written to by who delivers it at this moment.
     if (lineOf(job.priority) !== 'proven') await this.moveToEnd(job, businessId, 'proven');
     const state = await this.queue.getJobState(id);
@@ -133,6 +135,29 @@ export class RedisOutbox implements Outbox {
   /** Puts an entry, in any state, at the end of a line of its location. */
   async moveToEnd(job: Job<Report>, businessId: number, line: Line): Promise<void> {
     await job.changePriority({ priority: await this.turns.next(businessId, line) });
+  }
+
+  /** Puts an entry at the end of its line, and returns that. While it was being delivered, its device may have proved itself. */
+  async moveToEndOfItsLine(id: string, businessId: number): Promise<Line> {
+    const job = await this.queue.getJob(id);
+    if (job === undefined) return 'unproven';
+    const line = lineOf(job.priority);
+    await this.moveToEnd(job, businessId, line);
+    return line;
+  }
+
+  /** How long ago an entry was added, by the clock of Redis. */
+  async ageMs({ timestamp }: Job<Report>): Promise<number> {
+    return (await this.nowMs()) - timestamp;
+  }
+
+  /**
+   * The time of Redis, ms since the epoch: the same for all sensors. The clock of a sensor may be wrong by years, and by that clock
+   * others would take what it added for overdue.
+   */
+  private async nowMs(): Promise<number> {
+    const [seconds = 0, microseconds = 0] = (await this.redis.time()).map(Number);
+    return seconds * 1_000 + Math.floor(microseconds / 1_000);
   }
 
   /** An entry of this priority is being delivered. Rejects when Redis cannot be reached. */
@@ -167,7 +192,8 @@ export class RedisOutbox implements Outbox {
     ]);
     // One that is removed meanwhile is listed as undefined.
     const added = oldest.flat().flatMap((job) => (job === undefined ? [] : [job.timestamp]));
-    return added.length === 0 ? null : Math.min(...added);
+    // By the clock of this machine, as the port says.
+    return added.length === 0 ? null : Math.min(...added) + Date.now() - (await this.nowMs());
   }
 
   async list(most: number): Promise<OutboxItem[]> {
@@ -200,7 +226,10 @@ export class RedisOutbox implements Outbox {
     let retried = 0;
     for (const job of failed) {
       if (job?.id === undefined || !(await job.isFailed())) continue;
-      await this.lifetimes.limitWaiting(job.id, job.timestamp);
+      await this.lifetimes.limitWaiting(job.id, await this.ageMs(job));
+      // Its turn is long over. Without a new one, all that are retried would go before what other locations bring.
+      const report = reportIn(job);
+      if (report !== null) await this.moveToEnd(job, report.businessId, lineOf(job.priority));
       await job.retry();
       retried++;
     }
@@ -243,8 +272,10 @@ export class RedisOutbox implements Outbox {
   async clean(): Promise<Cleaned> {
     const { retentionMs } = this.retentions;
     await this.lifetimes.touchAndClear();
-    await this.queue.clean(retentionMs, MAX_CLEANED, 'completed');
-    await this.queue.clean(retentionMs, MAX_CLEANED, 'failed');
+    // BullMQ goes by the clock of this machine, which may be ahead of that of Redis.
+    const graceMs = retentionMs + Date.now() - (await this.nowMs());
+    await this.queue.clean(graceMs, MAX_CLEANED, 'completed');
+    await this.queue.clean(graceMs, MAX_CLEANED, 'failed');
     const dropped = await this.dropOverdue();
     const { waiting, delayed, active } = await this.counts();
     if (waiting + delayed + active === 0) await this.turns.reset();
@@ -255,7 +286,7 @@ export class RedisOutbox implements Outbox {
   private async dropOverdue(): Promise<number> {
     const { retentionMs, outboxRetentionMs } = this.retentions;
     const waiting: (Job<Report> | undefined)[] = await this.queue.getJobs(['wait', 'prioritized', 'delayed']);
-    const oldestMs = Date.now() - outboxRetentionMs;
+    const oldestMs = (await this.nowMs()) - outboxRetentionMs;
     let dropped = 0;
     for (const job of waiting) if (job !== undefined && job.timestamp <= oldestMs && (await isRemoved(job))) dropped++;
     await this.lifetimes.limitFormer(waiting.flatMap((job) => job?.id ?? []));
@@ -330,7 +361,7 @@ export function startRedisDelivery(
         await job.updateData({ ...report, sent });
         if (sent) await holdLock(job, token);
       };
-      const outcome = await deliver(report, markSent, job.timestamp);
+      const outcome = await deliver(report, markSent, Date.now() - (await outbox.ageMs(job)));
       options.onOutcome(report, outcome);
       return await conclude(job, report, outcome, outbox, ownPause);
     },
@@ -422,7 +453,7 @@ async function conclude(
 ): Promise<Pick<Outcome, 'kind'>> {
   const isFinished = ['posted', 'found', 'handed-over', 'not-needed', 'refused'].includes(outcome.kind);
   if (isFinished) await outbox.lifetimes.limitFinished(job.id ?? '');
-  else await outbox.lifetimes.limitWaiting(job.id ?? '', job.timestamp);
+  else await outbox.lifetimes.limitWaiting(job.id ?? '', await outbox.ageMs(job));
   switch (outcome.kind) {
     case 'posted':
     case 'found':
@@ -441,10 +472,13 @@ async function conclude(
       // It only gives the entry back: that all wait is asked for with `pauseAll`.
       throw Worker.RateLimitError();
     case 'put-back':
-      if (outcome.isRefused) await outbox.moveToEnd(job, report.businessId, lineOf(job.priority));
+      if (outcome.isRefused) await outbox.moveToEndOfItsLine(report.id, report.businessId);
       throw new PutBack(outcome.reason, outcome);
-    case 'await-proof':
-      throw new PutBack(outcome.reason, { leastMs: outcome.ms });
+    case 'await-proof': {
+      // Many may wait for tomorrow. With the turns of today they would then go before what other locations bring.
+      const line = await outbox.moveToEndOfItsLine(report.id, report.businessId);
+      throw new PutBack(outcome.reason, line === 'proven' ? {} : { leastMs: outcome.ms });
+    }
     case 'refused':
       throw new UnrecoverableError(outcome.reason);
   }
@@ -464,6 +498,11 @@ async function isRemoved(job: Job<Report>): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Whether an entry is finished, and cannot be restored. */
+function isDelivered({ finishedOn, returnvalue }: Job<Report>): boolean {
+  return finishedOn !== undefined && returnvalue !== null && !isNotNeeded(returnvalue);
 }
 
 function isNotNeeded(outcome: unknown): boolean {

@@ -77,10 +77,10 @@ export class Lifetimes {
     return this.redis.zcount(this.key('failed'), '-inf', '(+inf');
   }
 
-  /** To be called just before a job that was finished, or was about to be, waits again; `addedMs` is when it first came. */
-  async limitWaiting(id: string, addedMs: number): Promise<void> {
+  /** To be called just before a job that was finished, or was about to be, waits again; `ageMs` is how long ago it first came. */
+  async limitWaiting(id: string, ageMs: number): Promise<void> {
     await this.touch();
-    await this.redis.pexpire(this.key(id), Math.max(1, Math.round(addedMs + this.longestWaitMs() - Date.now())));
+    await this.redis.pexpire(this.key(id), Math.max(1, Math.round(this.longestWaitMs() - ageMs)));
   }
 
   /** Keeps the queue for another retention. To be called much more often than that, and before a worker starts. */

@@ -1,6 +1,6 @@
 // Nothing that the outbox writes into Redis stays there for ever: with no sensor left, only what waits is there after the retention.
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { budgetInRedis } from '../../src/outbox/day-budget.js';
 import type { Deliverer, Outcome } from '../../src/outbox/outbox.js';
 import { RedisOutbox, startRedisDelivery } from '../../src/outbox/redis-outbox.js';
@@ -24,6 +24,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const close of closing.splice(0).reverse()) await close();
   await redis.flushall();
 });
@@ -160,4 +161,39 @@ test('what an earlier version left without a time to live gets one', async () =>
   expect((await immortal()).length).toBeGreaterThan(3);
   await outbox.clean();
   expect(await immortal()).toEqual([]);
+});
+
+test.each([
+  ['three months ago', -90 * DAY_MS],
+  ['a year ahead', 365 * DAY_MS],
+])('a sensor whose clock is %s loses no report, of its own or of others', async (_where, aheadMs) => {
+  const outbox = outboxWith(60_000);
+  const setClock = (ms: number) => vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
+  await outbox.enqueue(reportFor(1));
+  setClock(aheadMs);
+  await outbox.enqueue(reportFor(2));
+  expect(await outbox.clean()).toEqual({ dropped: 0 });
+  expect(Date.now() - ((await outbox.oldestMs()) ?? 0)).toBeLessThan(DAY_MS);
+  vi.useRealTimers();
+  expect(await outbox.clean()).toEqual({ dropped: 0 });
+  expect(Date.now() - ((await outbox.oldestMs()) ?? 0)).toBeLessThan(DAY_MS);
+  // Another sensor, with the right clock, cannot post them now.
+  const added: number[] = [];
+  const deliverer = startRedisDelivery(
+    redis,
+    outbox,
+    async (_report, _markSent, addedMs) => {
+      added.push(addedMs);
+      return { kind: 'put-back', reason: 'this one alone', leastMs: DAY_MS };
+    },
+    { spacingMs: 1, onOutcome: () => {}, onError: () => {} },
+  );
+  closing.push(() => deliverer.close());
+  await until('both are put back', async () => (await outbox.counts()).delayed === 2);
+  for (const addedMs of added) expect(Math.abs(Date.now() - addedMs)).toBeLessThan(DAY_MS);
+  for (const number of [1, 2]) {
+    const life = await redis.pttl(`{nwm:outbox}:failed-checkins:${reportFor(number).id}`);
+    expect(life).toBeGreaterThan(29 * DAY_MS);
+    expect(life).toBeLessThanOrEqual(30 * DAY_MS + 60_000);
+  }
 });

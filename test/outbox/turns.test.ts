@@ -46,7 +46,7 @@ function inMemory(): Trial {
   };
 }
 
-async function inRedis(): Promise<Trial> {
+async function inRedis(): Promise<Trial & { readonly outbox: RedisOutbox }> {
   await redis.flushall();
   const outbox = new RedisOutbox(redis, { retentionMs: 86_400_000 });
   closing.push(() => outbox.close());
@@ -178,6 +178,58 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
     hold();
   });
 
+  test('refused reports that an operator retries take turns with what other locations bring', async () => {
+    const { outbox, start } = await make();
+    const ids: string[] = [];
+    let isRefusing = true;
+    let hold: () => void = () => {};
+    for (let number = 1; number <= 6; number++) await outbox.enqueue(of(77, number));
+    start(async ({ id }) => {
+      if (isRefusing) return { kind: 'refused', reason: 'no' };
+      ids.push(id);
+      if (ids.length === 1)
+        await new Promise<void>((resolve) => {
+          hold = resolve;
+        });
+      return { kind: 'posted', recordId: 1 };
+    });
+    await until('all are refused', async () => (await outbox.counts()).failed === 6);
+    isRefusing = false;
+    await outbox.enqueue(of(99, 1));
+    await until('another is being delivered', () => ids.length === 1);
+    expect(await outbox.retry(null)).toBe(6);
+    for (let number = 1; number <= 2; number++) await outbox.enqueue(of(88, number));
+    hold();
+    await until('all are taken', () => ids.length === 9);
+    expect(ids.slice(1, 5).filter((id) => id.startsWith('88'))).toEqual(['88-1', '88-2']);
+  });
+
+  test('a device that proves itself after its report was delivered costs its location no turn', async () => {
+    const trial = await make();
+    let posted = 0;
+    for (let number = 1; number <= 5; number++) await trial.outbox.enqueue(of(77, number, false));
+    let hold: () => void = () => {};
+    const ids: string[] = [];
+    trial.start(async ({ id }) => {
+      posted++;
+      if (posted === 6)
+        await new Promise<void>((resolve) => {
+          hold = resolve;
+        });
+      if (posted > 6) ids.push(id);
+      return { kind: 'posted', recordId: 1 };
+    });
+    await until('all are delivered', async () => posted === 5 && (await trial.outbox.counts()).active === 0);
+    for (let number = 1; number <= 5; number++) expect(await trial.outbox.prove(`77-${number}`, 77)).toBe('done');
+    await trial.outbox.enqueue(of(99, 1));
+    await until('another is being delivered', () => posted === 6);
+    for (let number = 1; number <= 3; number++) await trial.outbox.enqueue(of(88, number));
+    await trial.outbox.enqueue(of(77, 9));
+    hold();
+    await until('all are taken', () => ids.length === 4);
+    expect(ids).toEqual(['88-1', '77-9', '88-2', '88-3']);
+  });
+
   test('only what was added before a time can be dropped', async () => {
     const { outbox } = await make();
     await outbox.enqueue(of(77, 1));
@@ -189,6 +241,66 @@ describe.each<[string, () => Trial | Promise<Trial>]>([
     expect((await outbox.list(10)).map(({ id }) => id)).toEqual(['77-2']);
     expect(await outbox.dropAll({})).toEqual({ dropped: 1, busy: 0 });
   });
+});
+
+test('what waits for tomorrow does not go before what another location brings then', async () => {
+  const { outbox } = await inRedis();
+  const options = { spacingMs: 1, onOutcome: () => {}, onError: () => {} };
+  for (let number = 1; number <= 5; number++) await outbox.enqueue(of(77, number, false));
+  const today = startRedisDelivery(
+    redis,
+    outbox,
+    async () => ({ kind: 'await-proof', ms: 86_400_000, reason: AWAITS_PROOF }),
+    options,
+  );
+  await until('all wait for proof', async () => (await outbox.counts()).delayed === 5);
+  await today.close();
+  for (let number = 1; number <= 2; number++) await outbox.enqueue(of(88, number, false));
+  // Tomorrow comes.
+  const { Queue } = await import('bullmq');
+  const queue = new Queue('failed-checkins', { connection: redis, prefix: '{nwm:outbox}' });
+  for (const job of await queue.getDelayed()) await job.promote();
+  await queue.close();
+  const ids: string[] = [];
+  const tomorrow = startRedisDelivery(
+    redis,
+    outbox,
+    async ({ id }) => {
+      ids.push(id);
+      return { kind: 'posted', recordId: 1 };
+    },
+    options,
+  );
+  closing.push(() => tomorrow.close());
+  await until('all are taken', () => ids.length === 7);
+  expect(ids).toEqual(['88-1', '77-1', '88-2', '77-2', '77-3', '77-4', '77-5']);
+});
+
+test('a device that proves itself while its report is told to wait for proof does not wait for tomorrow', async () => {
+  const { outbox } = await inRedis();
+  await outbox.enqueue(of(77, 1, false));
+  const taken: boolean[] = [];
+  let hold: () => void = () => {};
+  const deliverer = startRedisDelivery(
+    redis,
+    outbox,
+    async ({ proven }) => {
+      taken.push(proven);
+      if (proven) return { kind: 'posted', recordId: 1 };
+      await new Promise<void>((resolve) => {
+        hold = resolve;
+      });
+      return { kind: 'await-proof', ms: 86_400_000, reason: AWAITS_PROOF };
+    },
+    { spacingMs: 1, firstPutBackMs: 1, onOutcome: () => {}, onError: () => {} },
+  );
+  closing.push(() => deliverer.close());
+  await until('it is being delivered', () => taken.length === 1);
+  // The device leaves after that, so nobody says it once more.
+  expect(await outbox.prove('77-1', 77)).toBe('busy');
+  hold();
+  await until('it is taken again', () => taken.length === 2);
+  expect(taken).toEqual([false, true]);
 });
 
 test('in Redis an entry of the version before goes first, and counts as proven', async () => {

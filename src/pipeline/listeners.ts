@@ -19,6 +19,8 @@ export interface PipelineListener {
   onHeldBack?(guard: FloodGuard): void;
   /** A visit has news for the register: its burst went quiet, it has a new fact, or its device is still here. */
   onNews?(visit: Visit): void;
+  /** Frames of a device are taken for those of a device behind it (a repeater). Whoever is on the network can cause it with two frames. */
+  onRepeater?(mac: MacAddress): void;
   onDecision?(record: VisitRecord): void;
   /** A label was set, changed or removed, or the device was registered, so an open visit was decided anew. `before` is the former decision. */
   onDecidedAnew?(record: VisitRecord, before: Decision): void;
@@ -43,6 +45,7 @@ const EVENTS: Readonly<Record<PipelineEvent, true>> = {
   onMalformed: true,
   onHeldBack: true,
   onNews: true,
+  onRepeater: true,
   onDecision: true,
   onDecidedAnew: true,
   onEnded: true,

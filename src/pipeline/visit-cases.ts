@@ -140,6 +140,11 @@ export class VisitCases {
     if (visitCase !== undefined) this.move(visitCase, DEPARTED);
   }
 
+  /** The tracker takes a device for a repeater. */
+  onRepeater(mac: MacAddress): void {
+    this.edges.listeners.emit('onRepeater', mac);
+  }
+
   /** The directory was loaded for the first time: visits that were pending are decided. */
   directoryLoaded(): void {
     this.registerAgain([...this.unsettled]);

@@ -129,6 +129,14 @@ export class SensorLog implements PipelineListener {
     }, LOOK_AT_FLOOD_EVERY_MS).unref();
   }
 
+  onRepeater(mac: MacAddress): void {
+    if (this.isNews('repeater'))
+      this.visits.info(
+        { mac: this.mac(mac) },
+        'a device passes on the frames of others as its own (a repeater): they count for the devices behind it',
+      );
+  }
+
   onRole({ mac, role }: LearnedRole): void {
     this.visits.info({ mac: this.mac(mac), role }, 'equipment learned');
   }

@@ -26,9 +26,13 @@ export class Repeaters {
   /**
    * `isOwn` returns whether a device that is here was seen with an address. Then the address is its own, and nobody can redirect its
    * frames to another device with a forged request. A forgery has an effect only on a device that comes within a minute after it, with
-   * a fixed address and without DHCP.
+   * a fixed address and without DHCP. So `onRepeater` is called whenever a device is first taken for the repeater of another: perhaps
+   * it is none, and hidden.
    */
-  constructor(private readonly isOwn: (mac: MacAddress, ipv4: number) => boolean) {}
+  constructor(
+    private readonly isOwn: (mac: MacAddress, ipv4: number) => boolean,
+    private readonly onRepeater: (repeater: MacAddress) => void = () => {},
+  ) {}
 
   /**
    * Attributes an ARP sighting to the device behind the repeater that sent it. This is impossible for Neighbor Discovery, because no
@@ -42,6 +46,7 @@ export class Repeaters {
       if (known === undefined || known.repeater !== sighting.mac) return;
       if (steadyMs - known.usedMs > (known.isUsed ? FORGOTTEN_AFTER_MS : BURST_MS)) this.behind.delete(ipv4);
       else if (!this.isOwn(sighting.mac, ipv4)) {
+        if (!known.isUsed) this.onRepeater(known.repeater);
         known.usedMs = steadyMs;
         known.isUsed = true;
         sighting.mac = known.device;

@@ -23,12 +23,14 @@ const MAX_VENDOR_CLASSES = 256;
 
 const NOT_DUE = Number.POSITIVE_INFINITY;
 
-/** Called from within `observe`, `keepAlive`, `advance`, `forwardAll` and `flush`. */
+/** Called from within `attribute`, `observe`, `keepAlive`, `advance`, `forwardAll` and `flush`. */
 export interface VisitListener {
   /** A burst has gone quiet, a fact was added, or a device that stays was active again. */
   onActive(visit: Visit): void;
   /** The visit is over: no sighting and no keep-alive for longer than the gap. `onActive` was called with its last news. */
   onEnded(visit: Visit): void;
+  /** Frames of `mac` are taken for those of a device behind it, so they make no visit of its own. */
+  onRepeater?(mac: MacAddress): void;
 }
 
 /** Rows that become due in the order in which they were added, because each queue has one constant delay. */
@@ -106,10 +108,13 @@ export class VisitTracker {
       this.table.get(visit.row, ACTIVE_MS) - this.table.get(first.row, ACTIVE_MS) <= this.options.gapMs &&
       !this.wasHeardSinceBeginOf(visit, first.row),
   });
-  private readonly repeaters = new Repeaters((mac, ipv4) => {
-    const row = this.table.find(mac);
-    return row !== ABSENT && this.table.visitIn(row).ipv4s.includes(ipv4);
-  });
+  private readonly repeaters = new Repeaters(
+    (mac, ipv4) => {
+      const row = this.table.find(mac);
+      return row !== ABSENT && this.table.visitIn(row).ipv4s.includes(ipv4);
+    },
+    (mac) => this.listener.onRepeater?.(mac),
+  );
   private readonly holdMs: number;
   private sweepMs = Number.NEGATIVE_INFINITY;
   /** Steady time at which `advance` has something to do next; infinity when nothing waits. */

@@ -108,3 +108,11 @@ test('that reports were dropped after OUTBOX_RETENTION is an error, with their n
   log.onDropped(3);
   expect(lines).toMatchObject([{ level: 'error', reports: 3, msg: expect.stringMatching(/OUTBOX_RETENTION/) }]);
 });
+
+test('who is taken for a repeater is told, masked, and at most once a minute', () => {
+  for (let frame = 0; frame < 1_000; frame++) log.onRepeater(0x3c22fb000000 + frame);
+  expect(lines).toMatchObject([{ level: 'info', mac: '3c:22:fb:**:**:00', msg: expect.stringContaining('repeater') }]);
+  vi.advanceTimersByTime(60_000);
+  log.onRepeater(0x3c22fb000001);
+  expect(lines).toHaveLength(2);
+});

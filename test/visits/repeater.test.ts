@@ -14,7 +14,10 @@ const IP = '192.168.1.50';
 
 /** The open visits after some frames: who, in how many sightings, and with which addresses. */
 function trial() {
-  const tracker = new VisitTracker({ gapMs: 900_000, settleMs: 3_000 }, { onActive: () => {}, onEnded: () => {} });
+  const repeaters: string[] = [];
+  const onRepeater = (mac: number) => repeaters.push(formatMac(mac));
+  const listener = { onActive: () => {}, onEnded: () => {}, onRepeater };
+  const tracker = new VisitTracker({ gapMs: 900_000, settleMs: 3_000 }, listener);
   const sighting = new Sighting();
   const announcement = new Announcement();
   let nowMs = 0;
@@ -28,6 +31,8 @@ function trial() {
   };
   return {
     tracker,
+    /** Whom the tracker has taken for a repeater, each time. */
+    repeaters,
     hear,
     pass(ms: number) {
       nowMs += ms;
@@ -114,6 +119,19 @@ test('who passes on a renewal or a relayed message is a router or a relay, and n
     speaks(REPEATER, IP),
   );
   expect(visits()).toEqual([`${PHONE} 2 [50] forwarded`, `${REPEATER} 1 [50]`]);
+});
+
+test('whoever is taken for a repeater is named, because a visitor with a fixed address may be hidden by a forged request', () => {
+  const { hear, pass, repeaters, visits } = trial();
+  hear(asks(PHONE, IP, TABLET));
+  expect(repeaters).toEqual([]);
+  hear(speaks(TABLET, IP), speaks(TABLET, IP));
+  pass(MINUTE);
+  hear(asks(PHONE, IP, TABLET), speaks(TABLET, IP));
+  expect(visits()).toEqual([`${PHONE} 5 [50] forwarded`]);
+  expect(repeaters).toEqual([TABLET]);
+  hear(...join(PHONE, '192.168.1.51'));
+  expect(repeaters).toEqual([TABLET, REPEATER]);
 });
 
 test('an address that goes to a device elsewhere is that device’s', () => {

@@ -219,3 +219,24 @@ test('a newer sensor is understood, an older one too, and one that is too new is
   await until('both are reported', () => sandbox.failedCheckins.length === 2);
   expect(sandbox.failedCheckins.some(({ Description }) => Description?.includes('seen by ARP.'))).toBe(true);
 });
+
+test('a sensor suggests by what it noted itself, without the number of its location; what the hub labelled is no question', async () => {
+  const own = await startRedis();
+  closing.push(() => own.stop());
+  const trial = await hub();
+  const token = await trial.token('madrid', 77);
+  const one = await sensor(trial.url, token, { redis: own });
+  const printer = '00:1b:a9:00:00:05';
+  const env = { HUB_URL: trial.url, HUB_TOKEN: token, REDIS_URL: own.url };
+  const suggested = async () => {
+    const { stdout, stderr } = await cli(['suggest', '--json'], env);
+    expect(stderr).toBe('');
+    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line).mac]));
+  };
+  one.show({ mac: printer, hostname: 'BRN001BA9000005' });
+  one.show({ mac: macOf(1), hostname: 'anns-laptop' });
+  await until('the printer is suggested', async () => (await suggested()).join() === printer);
+  expect((await cli(['suggest'], env)).stdout).toContain('labelled at the hub');
+  expect((await cli(['label', printer, '--as', 'equipment'], env)).code).toBe(0);
+  await until('it is not any more', async () => (await suggested()).length === 0);
+});

@@ -9,7 +9,14 @@ import { Pty } from '../commands/pty.js';
 import { cli } from './deployment.js';
 import { sharedLanTest } from './fixture.js';
 
+/** No environment file holds it so that all who read such files agree. */
+const ODD_PASSWORD = 'it\'s "$HOME" \\`x` ';
+
 const test = sharedLanTest.override('seed', {
+  accounts: [
+    { username: 'admin@example.com', password: 'secret' },
+    { username: 'odd@example.com', password: ODD_PASSWORD },
+  ],
   coworkers: [{ Id: 5, UserId: null, FullName: 'Anna Keller', Active: true, Archived: false, InvoicingBusinessId: 77 }],
 });
 
@@ -47,7 +54,8 @@ test('asks again after each wrong answer, counts what each interface hears, writ
   );
   const setup = start(sensor.netns);
   await setup.answer(/E-mail of the monitor's account.*: $/, 'admin@example.com');
-  await setup.answer(/password \(not shown\): $/, 'open sesame');
+  await setup.answer(/password \(not shown\): $/, ODD_PASSWORD);
+  await setup.answer(/cannot be written into \.env.*--compose.*password \(not shown\): $/s, 'open sesame');
   await setup.answer(/Nexudus refuses the login.*incorrect\. Try again.*E-mail.*\[admin@example\.com\]: $/s, '');
   await setup.answer(/password \(not shown\): $/, 'secret');
   await setup.answer(/two-factor login, if it has one: $/, 'no!');
@@ -107,8 +115,8 @@ test('--compose writes the secrets that compose.yaml mounts, and keeps the passw
   writeFileSync(join(directory, 'docker/compose.yaml'), 'services: {}\n');
   for (const round of [1, 2]) {
     const setup = start(sensor.netns, '--compose', 'docker');
-    await setup.answer(/E-mail.*: $/, round === 1 ? 'admin@example.com' : '');
-    await setup.answer(/password \(not shown\): $/, 'secret');
+    await setup.answer(/E-mail.*: $/, round === 1 ? 'odd@example.com' : '');
+    await setup.answer(/password \(not shown\): $/, ODD_PASSWORD);
     await setup.answer(/Number of the location.*: $/, round === 1 ? '77' : '');
     await setup.answer(/Interface \[eth0\]: $/, '');
     await setup.answer(/Time zone.*: $/, 'Europe/Madrid');
@@ -119,11 +127,11 @@ test('--compose writes the secrets that compose.yaml mounts, and keeps the passw
     if (round === 1) writeFileSync(join(directory, 'before'), redisUrl);
     expect(redisUrl).toBe(readFileSync(join(directory, 'before'), 'utf8'));
   }
-  expect(readFileSync(join(directory, 'docker/secrets/nexudus_password'), 'utf8')).toBe('secret\n');
+  expect(readFileSync(join(directory, 'docker/secrets/nexudus_password'), 'utf8')).toBe(`${ODD_PASSWORD}\n`);
   expect([modeOf('docker/.env'), modeOf('docker/secrets')]).toEqual([0o600, 0o700]);
   const settings = written('docker/.env');
   expect(settings).toMatchObject({
-    NEXUDUS_USERNAME: 'admin@example.com',
+    NEXUDUS_USERNAME: 'odd@example.com',
     NEXUDUS_BUSINESS_ID: '77',
     CAPTURE_INTERFACE: 'eth0',
   });

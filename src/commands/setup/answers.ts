@@ -19,6 +19,6 @@ export async function askSetting(
     if (value === '') return '';
     const { error } = ENVIRONMENT.shape[name].safeParse(value);
     if (error === undefined && canBeWritten(value)) return value;
-    prompt.say(`  It ${error?.issues[0]?.message ?? 'cannot be written into .env: it has both kinds of quotes'}.`);
+    prompt.say(`  It ${error?.issues[0]?.message ?? 'cannot be written into .env: it has \' beside ", $, ` or \\'}.`);
   }
 }

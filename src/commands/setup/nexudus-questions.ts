@@ -12,8 +12,11 @@ const COWORKERS = z.object({
   Records: z.array(z.object({ InvoicingBusinessId: z.number().int().nullish() })),
 });
 
-/** Asks until Nexudus takes the login. @throws Ended */
-export async function askLogin(prompt: Prompt, url: string, before: Answers): Promise<Answers> {
+/** Asks until Nexudus takes the login. `secretFiles`: the password has a file of its own, which holds any. @throws Ended */
+export async function askLogin(
+  prompt: Prompt,
+  { url, before, secretFiles }: { readonly url: string; readonly before: Answers; readonly secretFiles: boolean },
+): Promise<Answers> {
   let username = before.NEXUDUS_USERNAME ?? '';
   for (let tries = 0; ; tries++) {
     username = await askSetting(prompt, 'NEXUDUS_USERNAME', "E-mail of the monitor's account in Nexudus", username);
@@ -21,7 +24,7 @@ export async function askLogin(prompt: Prompt, url: string, before: Answers): Pr
       prompt.say('  Write the e-mail address of the account.');
       continue;
     }
-    const password = await askPassword(prompt);
+    const password = await askPassword(prompt, secretFiles);
     // Few accounts have it, so it is asked for when the login did not work without.
     const totp =
       tries === 0 && before.NEXUDUS_TOTP_SECRET === undefined
@@ -69,14 +72,14 @@ export async function askLocation(prompt: Prompt, url: string, answers: Answers,
   }
 }
 
-async function askPassword(prompt: Prompt): Promise<string> {
+async function askPassword(prompt: Prompt, secretFiles: boolean): Promise<string> {
   for (;;) {
     const password = await prompt.askSecret('Its password');
     if (password === '') prompt.say('  Write the password.');
-    else if (canBeWritten(password)) return password;
+    else if (secretFiles || canBeWritten(password)) return password;
     else
       prompt.say(
-        `  This one cannot be written into .env: it has both kinds of quotes. Use --compose, or NEXUDUS_PASSWORD_FILE.`,
+        `  This one cannot be written into .env: it has ' beside ", $, \` or \\. Use --compose, or NEXUDUS_PASSWORD_FILE.`,
       );
   }
 }

@@ -53,7 +53,7 @@ export async function setup({ composeDirectory }: { readonly composeDirectory: s
     prompt.say(
       `Every answer is tried at once. Nothing is written before the last one. An answer of - leaves a setting out.\n`,
     );
-    answers = await askAll(prompt, { url, before, asksForRedis: composeDirectory === null });
+    answers = await askAll(prompt, { url, before, secretFiles: composeDirectory !== null });
   } catch (error) {
     if (!(error instanceof Ended)) throw error;
     process.stderr.write('\nwifi-monitor: ended before the last question; nothing was written\n');
@@ -74,12 +74,13 @@ interface Asking {
   readonly url: string;
   /** What the file said until now. */
   readonly before: Answers;
-  /** Whether Redis is the person's business: compose.yaml brings its own. */
-  readonly asksForRedis: boolean;
+  /** Whether secrets go into files of their own, for compose.yaml, which brings a Redis as well. */
+  readonly secretFiles: boolean;
 }
 
-async function askAll(prompt: Prompt, { url, before, asksForRedis }: Asking): Promise<Answers> {
-  const login = await askLogin(prompt, url, before);
+async function askAll(prompt: Prompt, asking: Asking): Promise<Answers> {
+  const { url, before, secretFiles } = asking;
+  const login = await askLogin(prompt, asking);
   const location = await askLocation(prompt, url, login, before.NEXUDUS_BUSINESS_ID ?? '');
   const interfaceName = await askInterface(prompt, before.CAPTURE_INTERFACE ?? null);
   const zone = before.SPACE_TIMEZONE ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -90,7 +91,7 @@ async function askAll(prompt: Prompt, { url, before, asksForRedis }: Asking): Pr
     NEXUDUS_BUSINESS_ID: location,
     CAPTURE_INTERFACE: interfaceName ?? '',
     SPACE_TIMEZONE: timeZone,
-    ...(asksForRedis ? { REDIS_URL: await askRedis(prompt, before.REDIS_URL) } : {}),
+    ...(secretFiles ? {} : { REDIS_URL: await askRedis(prompt, before.REDIS_URL) }),
   };
 }
 

@@ -1,5 +1,8 @@
 // The recorded captures, replayed: the visits that are really in them, as tshark and scripts/recording tell, and no others.
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isGenericName } from '../../src/visits/generic-name.js';
 import { cli } from './cli.js';
@@ -141,4 +144,22 @@ test('a device behind a DHCP relay is told by its chaddr, and the relay is no vi
   const { visits } = await replayed('relay.pcap');
   const macs = visits.filter(({ decision }) => decision === 'unrecognised').map(({ mac }) => mac);
   expect(macs).toEqual(['3c:22:fb:4a:11:02']);
+});
+
+test('what the README says to record holds all that a replay needs, keep-alives too', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const filter = /`tcpdump -i any -w morning\.pcap '([^']+)'`/.exec(readme)?.[1] ?? '';
+  const morning = `${captures}/morning.pcap`;
+  const recorded = execFileSync('tcpdump', ['-r', morning, '-w', '-', filter], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const directory = mkdtempSync(join(tmpdir(), 'nwm-recorded-'));
+  try {
+    const file = join(directory, 'morning.pcap');
+    writeFileSync(file, recorded);
+    const [whole, part] = await Promise.all([morning, file].map((path) => cli(['replay', '--json', path])));
+    const visits = (stdout = '') => stdout.split('\n').filter((line) => line.startsWith('{"type":"visit"'));
+    expect(visits(whole?.stdout).some((line) => !line.includes('"keepAlives":0'))).toBe(true);
+    expect(visits(part?.stdout)).toEqual(visits(whole?.stdout));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

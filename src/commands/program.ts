@@ -28,22 +28,22 @@ export async function run(argv: readonly string[], version: string): Promise<num
     .exitOverride()
     .showHelpAfterError('(wifi-monitor --help lists commands and options)')
     .addHelpText('after', '\nSettings come from the environment or a file .env; the README lists them all.');
-  // In the order in which the help lists them.
-  addMonitor(program, exitWith, version);
+  // In the order in which the help lists them: what a new operator needs first.
+  addSetup(program, exitWith);
+  addDoctor(program, exitWith);
   addInterfaces(program, exitWith);
+  addMonitor(program, exitWith, version);
   addHealth(program, exitWith);
-  addReplay(program, exitWith);
+  addSuggest(program, exitWith);
+  addLabel(program, exitWith);
   addDevices(program, exitWith);
   addOutbox(program, exitWith);
-  addForget(program, exitWith);
+  addReplay(program, exitWith);
   addExport(program, exitWith);
+  addForget(program, exitWith);
   addPurge(program, exitWith);
-  addLabel(program, exitWith);
   addHub(program, exitWith, version);
   addSensor(program, exitWith);
-  addSuggest(program, exitWith);
-  addDoctor(program, exitWith);
-  addSetup(program, exitWith);
   try {
     loadDotEnv();
     await program.parseAsync(argv);

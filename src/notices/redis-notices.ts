@@ -10,6 +10,8 @@ const QUEUE = 'notices';
 /** Longer than the longest try, see Webhook. */
 const LOCK_MS = 30_000;
 const MAX_A_SECOND = 5;
+/** Longer than BullMQ needs to put a notice back. */
+const TOUCH_AFTER_MS = 500;
 /** Retried until it is too old, see Webhook. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 const EVERY_STATE = ['wait', 'active', 'delayed', 'completed', 'failed'] as const;
@@ -74,6 +76,7 @@ export class RedisNotices implements NoticeQueue {
   async close(): Promise<void> {
     clearInterval(this.cleaning);
     await this.worker.close();
+    await this.lifetimes.touch().catch(() => {});
     await this.queue.close();
   }
 
@@ -89,6 +92,8 @@ export class RedisNotices implements NoticeQueue {
         throw new UnrecoverableError(delivered.reason);
       case 'wait':
         await this.queue.rateLimit(delivered.ms);
+        // BullMQ now makes the list of what waits anew, without a time to live.
+        setTimeout(() => void this.lifetimes.touch().catch(this.edges.onError), TOUCH_AFTER_MS).unref();
         throw Worker.RateLimitError();
     }
   }

@@ -210,6 +210,39 @@ test('a device that is forgotten is not told any more, and leaves nothing in Red
   }
 });
 
+/** The keys of notices that would be there for ever. */
+async function immortal(): Promise<string[]> {
+  const keys = (await keysOf('{nwm:77}:notices:*')).sort();
+  const lives = await Promise.all(keys.map((key) => direct.pttl(key)));
+  return keys.filter((_key, index) => lives[index] === -1);
+}
+
+test('whatever becomes of notices, nothing of them is in Redis without a time to live', async () => {
+  const hook = await receiver();
+  const trial = await sensor(hook.url, { redis });
+  // One is refused, one taken, one tried again and again.
+  hook.answers.push(422, 200, ...Array.from({ length: 1_000 }, () => 503));
+  trial.show({ mac: PHONE });
+  await until('one is refused', () => hook.received.length === 1);
+  trial.show({ mac: TABLET });
+  await hook.took(1);
+  trial.show({ mac: '3c:22:fb:00:00:03' });
+  await until('the third waits for the receiver', () => hook.received.length === 3);
+  for (const [set, least] of [
+    ['failed', 1],
+    ['completed', 1],
+    ['wait', 1],
+  ] as const) {
+    const count = set === 'wait' ? 'llen' : 'zcard';
+    await until(`it is ${set}`, async () => (await direct[count](`{nwm:77}:notices:${set}`)) >= least);
+  }
+  await until('nothing is left without one', async () => (await immortal()).length === 0);
+  open.splice(open.indexOf(trial), 1);
+  await trial.close();
+  expect((await keysOf('{nwm:77}:notices:*')).length).toBeGreaterThan(5);
+  expect(await immortal()).toEqual([]);
+});
+
 test('nobody is told by default, nor in a dry run', async () => {
   const hook = await receiver();
   const silent = await TrialSensor.start({ redis });

@@ -61,7 +61,9 @@ export function openStory(asked) {
   say('');
   setText(byId('copy-done'), '');
   byId('label-known').value = '';
-  if (!dialog.open) dialog.showModal();
+  // From a relative's story: the button that opened this one is gone, and the focus with it.
+  if (dialog.open) dialog.querySelector('button').focus();
+  else dialog.showModal();
   dialog.scrollTop = 0;
   void read(true);
 }

@@ -1,11 +1,15 @@
 // The status page in a real browser.
+import { Redis } from 'ioredis';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { parseMac } from '../../../src/addresses/mac-address.js';
+import { DiaryStore } from '../../../src/status/facts/diary-store.js';
 import { type RedisServer, startRedis } from '../../redis-server.js';
 import { type TrialOptions, TrialSensor } from '../../trial-sensor.js';
 import { until } from '../../until.js';
 import { ask } from '../ask.js';
 import { type OpenedPage, seriousViolations, TestBrowser, textOf } from '../browser.js';
+import { diaryVisit } from '../facts/diary-visits.js';
 import { zoneAtNoon } from '../noon.js';
 
 const TOKEN = 'a-token-of-this-test';
@@ -423,7 +427,7 @@ test('without Redis the page says that a label is forgotten at the end; a wrong 
   await shows(rowOf(page, unknownMac(1)), 'Ignored');
 });
 
-test('the story tells what is known: visits, decisions, reports, names, addresses, relatives, and what to enter in Nexudus', async () => {
+test('the story tells what is known: visits, decisions, reports, names, addresses, and what to enter in Nexudus', async () => {
   const page = await open(
     { timeZone: zoneAtNoon(), environment: { REPORT_AGAIN_AFTER: '12h', DIRECTORY_REFRESH: '10m' } },
     { permissions: ['clipboard-read', 'clipboard-write'] },
@@ -454,6 +458,22 @@ test('the story tells what is known: visits, decisions, reports, names, addresse
   await story.getByRole('button', { name: 'Copy' }).click();
   await shows(story, '3C:22:FB:01:00:01 is copied.');
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe('3C:22:FB:01:00:01');
+});
+
+test('the story names the relatives of a device, and opens theirs by keyboard', async () => {
+  const page = await open();
+  const [earlier, later] = ['da:a1:19:00:00:01', 'da:a1:19:00:00:02'];
+  trial.show({ mac: earlier, hostname: 'bens-phone' });
+  await shows(rowOf(page, earlier), 'In Nexudus');
+  trial.show({ mac: later, hostname: 'bens-phone' });
+  await shows(rowOf(page, later), 'In Nexudus');
+  const story = await openStory(page, later);
+  await shows(story, `${earlier} its earlier address: both show the same host name`);
+  expect(await seriousViolations(page)).toEqual([]);
+  await story.getByRole('button', { name: earlier }).press('Enter');
+  await shows(story, `${later} its later address: both show the same host name`);
+  await shows(story.locator('#nexudus-mac'), earlier.toUpperCase());
+  expect(await page.evaluate("document.querySelector('dialog').contains(document.activeElement)")).toBe(true);
 });
 
 test('what is entered in Nexudus shows in the story that is open, and for whom has left, without a reload', async () => {
@@ -556,6 +576,35 @@ test('what looks like equipment is gathered with its reason; all or some are lab
   await page.keyboard.press('Escape');
   expect(await tooWide(page)).toEqual([]);
   expect(await seriousViolations(page)).toEqual([]);
+});
+
+test('who answers as a server is suggested last, with its box unticked: labelling all leaves it out', async () => {
+  redis = await startRedis();
+  const [printer, server] = ['00:1b:a9:00:00:05', unknownMac(7)];
+  const client = new Redis(redis.url);
+  try {
+    const store = new DiaryStore(client, { businessId: 77, retentionMs: 24 * HOUR, isDryRun: false });
+    const [startMs, lastMs] = [Date.now() - 60_000, Date.now() - 1_000];
+    const visit = diaryVisit({ startMs, lastMs, service: 'a second DHCP server', hostnames: ['box'] }, 'unrecognised');
+    await store.write(parseMac(server) ?? 0, null, [visit]);
+  } finally {
+    client.disconnect();
+  }
+  const page = await open({ redis });
+  trial.show({ mac: printer, hostname: 'BRN001BA9000005' });
+  const section = page.locator('#suggestions');
+  await shows(section, '2 devices, which nobody has registered or labelled.');
+  await shows(section.locator('li').last(), /box.*It answers as a second DHCP server\. Look at the device first/s);
+  expect(await section.getByRole('checkbox', { name: 'box' }).isChecked()).toBe(false);
+  expect(await section.getByRole('checkbox', { name: 'BRN001BA9000005' }).isChecked()).toBe(true);
+  await section.getByRole('button', { name: 'Label 1 device as equipment' }).press('Enter');
+  await shows(section, '1 device is labelled as equipment');
+  await shows(section, '1 device, which nobody has registered or labelled.');
+  expect(await section.getByRole('checkbox', { name: 'box' }).isChecked()).toBe(false);
+  // Who has looked at it may tick it.
+  await section.getByRole('checkbox', { name: 'box' }).check();
+  await section.getByRole('button', { name: 'Label 1 device as equipment' }).press('Enter');
+  await shows(section, 'Nothing else looks like equipment.');
 });
 
 test('a live update does not take the focus away', async () => {

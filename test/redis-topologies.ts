@@ -68,10 +68,19 @@ export class SentinelTrial {
 
   /** Kills the primary; resolves when the sentinels name another. Returns the one that was killed. */
   async failOver(): Promise<RedisServer> {
-    const before = await this.primary();
-    await before.kill();
-    await until('the sentinels name another primary', async () => (await this.primary()) !== before);
+    const before = await this.killPrimary();
+    await this.otherThan(before);
     return before;
+  }
+
+  async killPrimary(): Promise<RedisServer> {
+    const primary = await this.primary();
+    await primary.kill();
+    return primary;
+  }
+
+  async otherThan(before: RedisServer): Promise<void> {
+    await until('the sentinels name another primary', async () => (await this.primary()) !== before);
   }
 
   async stop(): Promise<void> {

@@ -37,6 +37,14 @@ test('0 means nothing known, and is no sighting', () => {
   expect(sighting.facts()).toBe(1);
 });
 
+test('a lease from a believed server is a fact of its own', () => {
+  const sighting = new Sighting();
+  sighting.via = 'dhcp';
+  const before = sighting.facts();
+  sighting.leased = true;
+  expect(sighting.facts()).not.toBe(before);
+});
+
 test('the same text as another fact is another number', () => {
   const sighting = new Sighting();
   const numbers = (['ipv6', 'hostname', 'vendorClass', 'clientId'] as const).map((fact) => {

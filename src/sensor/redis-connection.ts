@@ -11,6 +11,8 @@ const READY_WITHIN_MS = 5_000;
 /** If a connection leads to a replica, because the primary has moved, it is made anew, but only once in this time. */
 const LEAVE_REPLICA_EVERY_MS = 5_000;
 const SAY_REPLICA_EVERY_MS = 300_000;
+/** A primary that sends nothing for so long, although it was asked something, is left. BullMQ's workers ask for ten seconds at most. */
+const ANSWERS_WITHIN_MS = 30_000;
 /** How long a cluster's nodes may take to say which slots they have. */
 const SLOTS_WITHIN_MS = 5_000;
 
@@ -76,8 +78,9 @@ function clientFor(place: RedisPlace, options: CommonOptions, onReplica: () => v
         name,
         db,
         sentinelRetryStrategy: options.retryStrategy ?? (() => null),
-        // A primary that hangs keeps its connections. The sentinels say when another has replaced it.
-        failoverDetector: true,
+        // A primary that hangs keeps its connections. ioredis's failoverDetector is no way out: when the sentinels name another primary
+        // while a connection is being made, ioredis 6.0 ends it for ever.
+        socketTimeout: ANSWERS_WITHIN_MS,
         ...(sentinelUsername === null ? {} : { sentinelUsername }),
         ...(sentinelPassword === null ? {} : { sentinelPassword }),
         ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),

@@ -84,11 +84,14 @@ async function read(isFirst) {
     const body = await answer.json();
     // Another one may have been opened meanwhile.
     if (asked !== mac) return;
-    if (answer.ok) show(body, isFirst);
-    else setText(byId('story-now'), answer.status === 404 ? 'Nothing is known of it any more.' : body.error);
+    if (answer.ok) return show(body, isFirst);
+    setText(byId('story-now'), answer.status === 404 ? 'Nothing is known of it any more.' : body.error);
   } catch {
-    if (asked === mac) setText(byId('story-now'), 'The monitor does not answer.');
+    if (asked !== mac) return;
+    setText(byId('story-now'), 'The monitor does not answer.');
   }
+  // A device that has just come may be known in a moment, and a monitor that is busy or restarts answers again.
+  if (story === null) timer ??= setTimeout(() => read(isFirst), READ_EVERY_MS);
 }
 
 function show(told, isFirst) {

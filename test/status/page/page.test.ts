@@ -354,7 +354,10 @@ const holdPosts = () =>
   });
 const storyOf = (page: Page) => page.getByRole('dialog');
 async function openStory(page: Page, mac: string): Promise<Locator> {
-  await rowOf(page, mac).getByRole('button').press('Enter');
+  await until(`the story of ${mac} opens`, async () => {
+    await rowOf(page, mac).getByRole('button').press('Enter');
+    return (await storyOf(page).count()) > 0;
+  });
   await shows(storyOf(page), 'What is it?');
   return storyOf(page);
 }

@@ -94,9 +94,7 @@ test.each(COMPOSE_FILES)(
       expect(Object.keys(environment).filter((variable) => !known.has(variable))).toEqual([]);
     }
     if (name !== 'compose.demo.yaml') {
-      // The hub's Redis is on a network of its own, without a password.
-      const secrets = name === 'compose.hub.yaml' ? SECRETS.filter((secret) => secret !== 'REDIS_URL') : SECRETS;
-      for (const secret of secrets) expect(services[0]?.environment).not.toHaveProperty(secret);
+      for (const secret of SECRETS) expect(services[0]?.environment).not.toHaveProperty(secret);
     }
   },
 );
@@ -129,47 +127,57 @@ test('Redis in compose.yaml keeps an append-only file, evicts nothing, and liste
   expect(redis).toHaveProperty('healthcheck');
 });
 
-/** Starts Redis with the command of compose.yaml, on a free port and with this as the secret. */
-function composedRedis(directory: string, url: string, port: number): RunningProcess {
+/** Starts Redis with the command of a compose file, on a free port of loopback and with this as the secret. */
+function composedRedis(directory: string, url: string, port: number, file = 'compose.yaml'): RunningProcess {
   const secret = join(directory, 'redis_url');
   writeFileSync(secret, `${url}\n`);
-  const [shell = '', ...rest] = servicesOf('compose.yaml').redis?.command ?? [];
+  const [shell = '', ...rest] = servicesOf(file).redis?.command ?? [];
   const here = rest.map((argument) =>
-    argument.replaceAll('$$', '$').replaceAll('/run/secrets/redis_url', secret).replaceAll('6379', `${port}`),
+    argument
+      .replaceAll('$$', '$')
+      .replaceAll('/run/secrets/redis_url', secret)
+      .replaceAll('6379', `${port}`)
+      .replace('redis-server - --port', 'redis-server - --bind 127.0.0.1 --port'),
   );
   return new RunningProcess(shell, here, { cwd: directory });
 }
 
-test("compose.yaml's Redis asks for the password in the secret, which the monitor's REDIS_URL_FILE has; no argument shows it", async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'nwm-compose-'));
-  const port = await freePort();
-  const url = `redis://:0123456789abcdef@127.0.0.1:${port}/0`;
-  const redis = composedRedis(directory, url, port);
-  try {
-    const { redisUrl } = readConfig({ REDIS_URL_FILE: join(directory, 'redis_url') }, { nexudus: false });
-    const pong = () => withRedis(redisUrl ?? '', (connection) => connection.ping());
-    await until('Redis answers', () =>
-      pong().then(
-        (answer) => answer === 'PONG',
-        () => false,
-      ),
-    );
-    await expect(withRedis(`redis://127.0.0.1:${port}`, (connection) => connection.ping())).rejects.toThrow(
-      /it wants a password/,
-    );
-    expect(await run('ps', ['-eo', 'args'])).not.toContain('0123456789abcdef');
-    // The health check asks with the same password.
-    const [, check = ''] = healthcheck.parse(servicesOf('compose.yaml').redis?.healthcheck).test;
-    const asked = check
-      .replaceAll('$$', '$')
-      .replaceAll('/run/secrets/redis_url', join(directory, 'redis_url'))
-      .replace('redis-cli', `redis-cli -p ${port}`);
-    expect(await run('sh', ['-c', asked])).toContain('PONG');
-  } finally {
-    await redis.stop();
-    rmSync(directory, { recursive: true });
-  }
-});
+test.each([
+  ['compose.yaml', '127.0.0.1'],
+  ['compose.hub.yaml', 'redis'],
+])(
+  'Redis in %s asks for the password in the secret, which REDIS_URL_FILE has; no argument shows it',
+  async (file, host) => {
+    const directory = mkdtempSync(join(tmpdir(), 'nwm-compose-'));
+    const port = await freePort();
+    const redis = composedRedis(directory, `redis://:0123456789abcdef@${host}:${port}/0`, port, file);
+    try {
+      const { redisUrl } = readConfig({ REDIS_URL_FILE: join(directory, 'redis_url') }, { nexudus: false });
+      const url = (redisUrl ?? '').replace(`@${host}:`, '@127.0.0.1:');
+      const pong = () => withRedis(url, (connection) => connection.ping());
+      await until('Redis answers', () =>
+        pong().then(
+          (answer) => answer === 'PONG',
+          () => false,
+        ),
+      );
+      await expect(withRedis(`redis://127.0.0.1:${port}`, (connection) => connection.ping())).rejects.toThrow(
+        /it wants a password/,
+      );
+      expect(await run('ps', ['-eo', 'args'])).not.toContain('0123456789abcdef');
+      // The health check asks with the same password.
+      const [, check = ''] = healthcheck.parse(servicesOf(file).redis?.healthcheck).test;
+      const asked = check
+        .replaceAll('$$', '$')
+        .replaceAll('/run/secrets/redis_url', join(directory, 'redis_url'))
+        .replace('redis-cli', `redis-cli -p ${port}`);
+      expect(await run('sh', ['-c', asked])).toContain('PONG');
+    } finally {
+      await redis.stop();
+      rmSync(directory, { recursive: true });
+    }
+  },
+);
 
 test.each([
   'redis://127.0.0.1:PORT/0',
